@@ -1,0 +1,1 @@
+"""fhir-svc: decides, drafts, has signed and delivers orders for low back pain and lumbar spinal stenosis."""

@@ -1,0 +1,1 @@
+"""EDGE: who is calling, as an Actor."""

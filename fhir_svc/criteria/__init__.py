@@ -1,0 +1,1 @@
+"""PURE: a patient's record and the knowledge in, facts and decisions out. Unknown is never no."""

@@ -1,0 +1,1 @@
+"""EDGE: the only room that calls out."""

@@ -1,0 +1,1 @@
+"""PURE: bytes in, accepted submission or issues out. No clock, no IO, no SQL."""

@@ -1,0 +1,1 @@
+"""ENTRY: HTTP in, HTTP out. Decides nothing clinical and never talks to the broker."""
