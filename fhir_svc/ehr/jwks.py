@@ -1,0 +1,126 @@
+"""Fetches the public keys that a registered client or authorization server publishes.
+
+Only registered addresses come here, never one that a token names. https only, and only public addresses: the name is
+resolved once, every address it has must be public, and the connection goes to exactly the address that was checked. No
+redirect, no proxy, 64 kB, 3 seconds in all. Under demonstration settings a loopback address, http included, is taken.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import time
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from fhir_svc.errors import Unavailable
+
+LARGEST: Final = 64 * 1024
+DEADLINE: Final = 3.0
+KEPT: Final = 300.0  # seconds a key set is trusted without asking again
+SOONEST: Final = 10.0  # seconds between two fetches for one address, whatever is asked
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+FAILED: Final = "The registered key set could not be fetched."
+
+
+class _Pinned(HTTPAdapter):
+    """Connects to an address but speaks TLS to, and checks the certificate of, the name it was resolved from."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make connections whose certificate must be the name's."""
+        super().init_poolmanager(*args, assert_hostname=self._host, server_hostname=self._host, **kwargs)
+
+
+@dataclass(slots=True)
+class KeySets:
+    """The key sets fetched by this process. Thread-safe; a fetch that fails leaves the last good set in use."""
+
+    loopback: bool = False
+    _kept: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+    _tried: dict[str, float] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def get(self, url: str, *, newer: bool = False) -> dict[str, Any]:
+        """Give the JWKS at `url`; `newer` asks again (a key id was missing). May be Unavailable."""
+        with self._lock:
+            moment = time.monotonic()
+            at, kept = self._kept.get(url, (-KEPT, None))
+            fresh = kept is not None and moment - at < KEPT and not newer
+            if kept is not None and (fresh or moment - self._tried.get(url, -SOONEST) < SOONEST):
+                return kept
+            if moment - self._tried.get(url, -SOONEST) < SOONEST:
+                raise Unavailable(FAILED, error="key-set-unavailable")
+            self._tried[url] = moment
+        try:
+            fetched = fetch(url, loopback=self.loopback)
+        except Unavailable:
+            if kept is None:
+                raise
+            return kept
+        with self._lock:
+            self._kept[url] = (time.monotonic(), fetched)
+        return fetched
+
+
+def fetch(url: str, *, loopback: bool = False) -> dict[str, Any]:
+    """Fetch one JWKS now; Unavailable for an address we don't call and for every answer that is no key set."""
+    parts = urlsplit(url)
+    address = _checked_address(parts, loopback=loopback)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    literal = f"[{address}]" if ":" in address else address
+    target = f"{parts.scheme}://{literal}:{port}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("https://", _Pinned(host))
+        try:
+            body = _read(session, target, host if parts.port is None else f"{host}:{port}")
+            keys = json.loads(body)
+        except (requests.RequestException, ValueError) as failure:
+            raise Unavailable(FAILED, error="key-set-unavailable") from failure
+    if not isinstance(keys, dict) or not isinstance(keys.get("keys"), list):
+        raise Unavailable(FAILED, error="key-set-unavailable")
+    return keys
+
+
+def _read(session: requests.Session, target: str, host: str) -> bytes:
+    until = time.monotonic() + DEADLINE
+    asked = {"Host": host, "Accept": "application/json", "Accept-Encoding": "identity"}
+    body = bytearray()
+    with session.get(target, headers=asked, timeout=DEADLINE, allow_redirects=False, stream=True) as answer:
+        if answer.status_code != requests.codes.ok:
+            raise ValueError("not 200")
+        for part in answer.iter_content(4096):
+            body += part
+            if len(body) > LARGEST or time.monotonic() > until:
+                raise ValueError("too large or too slow")
+    return bytes(body)
+
+
+def _checked_address(parts: SplitResult, *, loopback: bool) -> str:
+    """Resolve the name and give one address of it, if every address may be called."""
+    host = parts.hostname or ""
+    local = loopback and host in LOOPBACK
+    if parts.username or not host or parts.scheme not in ({"https", "http"} if local else {"https"}):
+        raise Unavailable(FAILED, error="key-set-unavailable")
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError, ValueError) as failure:
+        raise Unavailable(FAILED, error="key-set-unavailable") from failure
+    if not found or not all(_may_call(ipaddress.ip_address(one), local=local) for one in found):
+        raise Unavailable(FAILED, error="key-set-unavailable")
+    return min(found)
+
+
+def _may_call(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, local: bool) -> bool:
+    return address.is_loopback if local else address.is_global and not address.is_multicast
