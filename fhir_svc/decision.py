@@ -70,18 +70,22 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Work for a physician that is no order: a review Task. `reason` is a rule id or a review flag."""
+    """Work for a physician that is no order: a review Task. `reason` is a rule id or a review flag.
+
+    `about` is the signed order that the evidence no longer supports, where that is what it is for.
+    """
 
     reason: str
     priority: str
     rules: tuple[str, ...]
     level: str | None = None
     text: str = ""
+    about: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A CommunicationRequest to send; `reason` is of CodeSystem `message-reason`. `deciding` keeps it from repeating."""
+    """A CommunicationRequest to send; `reason` is of CodeSystem `message-reason`."""
 
     reason: str
     rules: tuple[str, ...]
@@ -90,13 +94,29 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """A DetectedIssue: `kind` contraindication, duplicate or conflict; `order` the key of the order it concerns, if any."""
+    """A DetectedIssue: `kind` contraindication, duplicate or conflict; `order` the key of the order, if any."""
 
     kind: str
     rule: str
     order: str | None = None
     facts: tuple[Fact, ...] = ()
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One of our unsigned drafts that must be revoked; `reason` is of CodeSystem `status-reason`."""
+
+    draft: Stored
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One of our orders that already answers a want; `order` is what would be drafted now, to refresh its evidence."""
+
+    existing: Stored
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +137,8 @@ class Decision:
     missing: tuple[str, ...]
     data_required: bool
     next_change: datetime | None = None
+    withdrawals: tuple[Withdrawal, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     def rule(self, rule_id: str) -> RuleOutcome:
         """The outcome of one rule; KeyError for an id the PlanDefinition does not have."""

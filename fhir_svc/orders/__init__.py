@@ -1,1 +1,1 @@
-"""PURE: a decision in, the resources to write out; what may happen to an order and what a signature covers."""
+"""PURE: findings -> what is written, and what may happen to it. No clock, no chance, no IO, no clinical content."""
