@@ -50,7 +50,7 @@ class KeySets:
     _tried: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def get(self, url: str, *, newer: bool = False) -> dict[str, Any]:
+    def get(self, url: str, newer: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - handed on as a callable
         """Give the JWKS at `url`; `newer` asks again (a key id was missing). May be Unavailable."""
         with self._lock:
             moment = time.monotonic()

@@ -7,6 +7,7 @@ nothing in a browser at all. Answers hold patients' data: no cache keeps them.
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from typing import Final
 from uuid import uuid4
@@ -63,8 +64,17 @@ def register(app: Flask, settings: Settings) -> None:
         given = request.headers.get("X-Correlation-Id", "")
         if GIVEN_ID.fullmatch(given):
             answer.headers["X-Correlation-Id"] = given
+        _budget(answer, settings)
         _cross_origin(answer, settings.cors_origins)
         return _packed(answer)
+
+
+def _budget(answer: Response, settings: Settings) -> None:
+    spent = g.get("spent")
+    if spent is not None:
+        window = max(1, math.ceil(settings.rate_burst / settings.rate_per_second))
+        answer.headers["RateLimit-Policy"] = f'"client";q={spent.burst};w={window}'
+        answer.headers["RateLimit"] = f'"client";r={spent.remaining};t={spent.refill}'
 
 
 def _cross_origin(answer: Response, allowed: tuple[str, ...]) -> None:

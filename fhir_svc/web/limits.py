@@ -15,6 +15,21 @@ from typing import Final
 MOST_CLIENTS: Final = 10_000  # forgotten, oldest first, so that invented names can't fill the memory
 
 
+# What a request weighs. A dry run or a check works as hard as a submission but can't carry news of a patient.
+WEIGHTS: Final = (("$evaluate", 20.0), ("$validate", 5.0), ("_search", 2.0), ("_history", 2.0))
+SUBMISSIONS: Final = frozenset({"/fhir", "/fhir/$submit"})
+SUBMITTED: Final = ("/fhir/QuestionnaireResponse", "/fhir/Communication", "/fhir/Observation")
+
+
+def price(method: str, path: str) -> tuple[str, float]:
+    """Give the purse that a request is paid from, and its weight."""
+    path = path.rstrip("/")
+    if method in {"POST", "PUT"} and "$" not in path.removesuffix("$submit") and not path.endswith("_search"):
+        may_carry_red_flag = path in SUBMISSIONS or path.startswith(SUBMITTED)
+        return ("submissions" if may_carry_red_flag else "general"), 1.0
+    return "general", next((weight for part, weight in WEIGHTS if part in path), 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What one request left: `allowed`, what remains, and the seconds until the next unit (`wait`) and to full."""

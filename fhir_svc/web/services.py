@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
+from fhir_svc.auth.oauth import Authority
 from fhir_svc.web.limits import Budgets
 
 EXTENSION: Final = "fhir_svc"
@@ -18,12 +19,13 @@ EXTENSION: Final = "fhir_svc"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the knowledge artefacts, the settings, the key that signs orders, and this process's budgets."""
+    """The database, the knowledge artefacts, the settings, the key that signs orders, who systems are, and this process's budgets."""
 
     database: Database
     knowledge: Knowledge
     settings: Settings
     signing: ECKey
+    authority: Authority
     budgets: Budgets = field(default_factory=Budgets)
 
 

@@ -1,0 +1,121 @@
+"""The one place where the web is wired: settings in, a Flask application out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, g, request
+
+from fhir_svc.artefacts import load_artefacts
+from fhir_svc.auth import oauth, sessions
+from fhir_svc.auth.actor import Actor
+from fhir_svc.auth.oauth import Authority
+from fhir_svc.ehr.jwks import KeySets
+from fhir_svc.errors import TooManyRequests, Unauthenticated
+from fhir_svc.intake.accepted import BYTE_LIMIT
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.settings import Settings
+from fhir_svc.store.database import Database
+from fhir_svc.web import (
+    acts_api,
+    capabilities,
+    criteria_page,
+    fhir_api,
+    headers,
+    inbox,
+    login,
+    observability,
+    operations,
+    outcomes,
+    queue_console,
+    token,
+)
+from fhir_svc.web.limits import Budgets, price
+from fhir_svc.web.origin import refuse_foreign
+from fhir_svc.web.services import EXTENSION, Services, services
+
+BLUEPRINTS: Final = (
+    capabilities.blueprint,
+    operations.blueprint,
+    acts_api.blueprint,
+    fhir_api.blueprint,
+    token.blueprint,
+    login.blueprint,
+    inbox.blueprint,
+    queue_console.blueprint,
+    criteria_page.blueprint,
+    observability.blueprint,
+)
+_ROOM: Final = Path(__file__).resolve().parent / "web"
+OPEN: Final = frozenset({"/fhir/metadata", "/fhir/.well-known/smart-configuration"})
+UNLIMITED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def create_app(settings: Settings, *, database: Database | None = None) -> Flask:
+    """Wire the web; `database` replaces the one that the settings name (they are told apart by tests only)."""
+    observability.configure_logs(settings.log_level)
+    app = Flask("fhir_svc.web", static_folder="static", template_folder="templates", root_path=str(_ROOM))
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a redirect would answer in HTML
+    app.config["MAX_CONTENT_LENGTH"] = BYTE_LIMIT
+    app.config["MAX_FORM_MEMORY_SIZE"] = 256 * 1024
+    app.config["PROPAGATE_EXCEPTIONS"] = False  # every failure is answered by the one handler
+    app.extensions[EXTENSION] = Services(
+        database=database or Database(settings.database_url.get_secret_value()),
+        knowledge=Knowledge(load_artefacts(settings.profiles_dir)),
+        settings=settings,
+        signing=settings.signing,
+        authority=Authority(settings, KeySets(loopback=settings.demo).get),
+        budgets=Budgets(settings.rate_per_second, settings.rate_burst),
+    )
+    observability.register(app)
+    headers.register(app, settings)
+    outcomes.register(app)
+    app.before_request(_admit)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _admit() -> None:
+    """Find out who calls, refuse forged and unknown callers, and take the price from the caller's budget."""
+    g.actor = None
+    if request.method == "OPTIONS":
+        return
+    given = services()
+    refuse_foreign(request, base_url=given.settings.base_url, cors_origins=given.settings.cors_origins)
+    g.actor = _actor(given)
+    _charge(given)
+    if g.actor is None and _is_fhir(request.path) and request.path not in OPEN:
+        raise Unauthenticated("Send an access token as Authorization: Bearer, or log in.")
+
+
+def _is_fhir(path: str) -> bool:
+    return path == "/fhir" or path.startswith("/fhir/")
+
+
+def _actor(given: Services) -> Actor | None:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if request.path == "/metrics":
+        return None  # its token is of another kind
+    if scheme:
+        if scheme.lower() != "bearer" or not credentials:
+            raise Unauthenticated("Only bearer tokens are taken.")
+        with given.database.reading() as tx:
+            return oauth.actor_of(tx, credentials.strip(), given.authority)
+    return sessions.actor_of(request, given.database, given.settings)
+
+
+def _charge(given: Services) -> None:
+    if request.path in UNLIMITED:
+        return
+    purse, weight = price(request.method, request.path)
+    caller = f"{g.actor.role}:{g.actor.id}" if g.actor else f"at:{request.remote_addr}"
+    g.spent = given.budgets.spend(caller, purse, weight, time.monotonic())
+    if not g.spent.allowed:
+        raise TooManyRequests(
+            "The budget of this client is used up; wait as long as Retry-After says.",
+            headers={"Retry-After": str(g.spent.wait)},
+        )

@@ -1,0 +1,172 @@
+"""Systems: the SMART Backend Services authorization server, and who a bearer token belongs to.
+
+A client proves itself with a JWT signed by its registered key, once per `jti`, and gets an opaque random token for five
+minutes; the database keeps its hash. Tokens of one outside authorization server are taken where the settings name it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from fhir_svc.auth import assertion, scopes
+from fhir_svc.auth.actor import Actor, Role
+from fhir_svc.auth.assertion import Claims, NotTrusted
+from fhir_svc.errors import Unauthenticated, Unavailable
+from fhir_svc.settings import Settings
+from fhir_svc.store import clients, tokens
+from fhir_svc.store.clients import Client
+from fhir_svc.store.database import Connection, Database, now
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LIFETIME: Final = timedelta(seconds=300)
+ONCE: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope")
+LONGEST_SCOPE: Final = 4096
+INVALID_TOKEN: Final = 'Bearer realm="fhir-svc", error="invalid_token"'
+
+
+class Refused(Exception):  # noqa: N818 - RFC 6749 calls it an error response
+    """The token request is refused: `error` of RFC 6749, a text that says what to do, and who asked, if known."""
+
+    def __init__(self, error: str, text: str, *, reason: str, client: Client | None = None) -> None:
+        super().__init__(text)
+        self.error = error
+        self.text = text
+        self.reason = reason
+        self.client = client
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """An access token, and what it may do."""
+
+    token: str
+    scope: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What checking systems needs: the settings, and how to get the key set that a registered URL publishes.
+
+    `published(url, newer)` gives a JWKS; `newer` asks again although one is kept. It raises Unavailable.
+    """
+
+    settings: Settings
+    published: Callable[[str, bool], Mapping[str, Any]]
+
+    def authenticate(self, database: Database, form: dict[str, list[str]]) -> tuple[Claims, Client, str]:
+        """Check a token request up to its signature, outside any write; gives claims, client and scopes granted."""
+        asked = _fields(form)
+        try:
+            claims = assertion.peek(asked["client_assertion"])
+            name = claims.text("iss")
+        except NotTrusted as failure:
+            raise _invalid_client(str(failure)) from failure
+        with database.reading() as tx:
+            client, at = clients.find(tx, name), now(tx)
+        if client is None or client.revoked or (client.demo and not self.settings.demo):
+            raise _invalid_client("client-unknown")
+        try:
+            self._check(claims, client, asked["client_assertion"], at)
+        except NotTrusted as failure:
+            raise _invalid_client(str(failure), client) from failure
+        granted = scopes.grant(asked["scope"], client.scope)
+        if not granted:
+            raise Refused("invalid_scope", "None of these scopes is registered.", reason="scope", client=client)
+        return claims, client, granted
+
+    def _check(self, claims: Claims, client: Client, token: str, at: datetime) -> None:
+        if claims.text("sub") != claims.text("iss"):
+            raise NotTrusted("sub")
+        if claims.header.get("jku", client.jwks_url) != client.jwks_url:
+            raise NotTrusted("jku")
+        assertion.check_audience(claims, self.settings.token_url)
+        assertion.token_id(claims)
+        assertion.check_times(claims, at)
+        try:
+            assertion.verify(token, claims, lambda newer: self._keys(client, newer))
+        except Unavailable as failure:
+            raise NotTrusted("key-set-unavailable") from failure
+
+    def _keys(self, client: Client, newer: bool) -> Mapping[str, Any]:  # noqa: FBT001 - as KeySource has it
+        return self.published(client.jwks_url, newer) if client.jwks_url else client.jwks or {}
+
+    def outside(self, tx: Connection, token: str, at: datetime) -> Actor | None:
+        """Give the actor of a token that the outside authorization server signed; None if it did not."""
+        if self.settings.issuer is None or self.settings.issuer_jwks_url is None:
+            return None
+        url = self.settings.issuer_jwks_url
+        try:
+            claims = assertion.peek(token)
+            if claims.text("iss") != self.settings.issuer:
+                return None
+            assertion.check_audience(claims, self.settings.fhir_base)
+            assertion.check_times(claims, at, lifetime=None)
+            assertion.verify(token, claims, lambda newer: self.published(url, newer))
+            name = claims.body.get("client_id") or claims.body.get("azp") or claims.text("sub")
+        except (NotTrusted, Unavailable):
+            return None
+        client = clients.find(tx, name) if isinstance(name, str) else None
+        asked = claims.body.get("scope", "")
+        if client is None or not isinstance(asked, str):
+            return None
+        return _actor(client, scopes.grant(asked, client.scope), self.settings)
+
+
+def issue(tx: Connection, claims: Claims, client: Client, scope: str) -> Granted:
+    """Use up the `jti` and issue an access token; Refused for a `jti` that was used before."""
+    at = now(tx)
+    until = datetime.fromtimestamp(assertion.check_times(claims, at), UTC)
+    if not tokens.use_jti(tx, client.id, assertion.token_id(claims), until):
+        raise _invalid_client("jti-replayed", client)
+    token = secrets.token_urlsafe(32)
+    tokens.issue(tx, token, client=client.id, tenant=client.tenant, scope=scope, lifetime=LIFETIME)
+    return Granted(token, scope, client)
+
+
+def actor_of(tx: Connection, token: str, authority: Authority) -> Actor:
+    """Give the system that a bearer token belongs to; Unauthenticated if it belongs to none, or no longer."""
+    found = tokens.find(tx, token)
+    if found is None:
+        actor = authority.outside(tx, token, now(tx))
+    else:
+        scope = frozenset(found.scope.split())
+        allowed = authority.settings.demo or not found.demo
+        system = Actor(Role.SYSTEM, found.tenant, found.client, found.client, scopes=scope, demo=found.demo)
+        actor = system if allowed else None
+    if actor is None:
+        raise Unauthenticated(
+            "The access token is not valid, or no longer: get a new one.", headers={"WWW-Authenticate": INVALID_TOKEN}
+        )
+    return actor
+
+
+def _actor(client: Client, scope: str, settings: Settings) -> Actor | None:
+    if client.revoked or (client.demo and not settings.demo):
+        return None
+    return Actor(Role.SYSTEM, client.tenant, client.id, client.id, scopes=frozenset(scope.split()), demo=client.demo)
+
+
+def _fields(form: dict[str, list[str]]) -> dict[str, str]:
+    """Take the four fields, each given once."""
+    if any(len(form.get(name, [])) > 1 for name in ONCE):
+        raise Refused("invalid_request", "Each parameter is given once.", reason="repeated")
+    asked = {name: form.get(name, [""])[0] for name in ONCE}
+    if not asked["grant_type"]:
+        raise Refused("invalid_request", "grant_type is missing.", reason="grant-type")
+    if asked["grant_type"] != "client_credentials":
+        raise Refused("unsupported_grant_type", "Use client_credentials.", reason="grant-type")
+    if asked["client_assertion_type"] != ASSERTION_TYPE or not asked["client_assertion"]:
+        raise _invalid_client("no-assertion")
+    if not asked["scope"].strip() or len(asked["scope"]) > LONGEST_SCOPE:
+        raise Refused("invalid_scope", "Say which system/ scopes are needed.", reason="scope")
+    return asked
+
+
+def _invalid_client(reason: str, client: Client | None = None) -> Refused:
+    text = "The client is not known, or its assertion is not valid: check key id, algorithm, audience, times and jti."
+    return Refused("invalid_client", text, reason=reason, client=client)

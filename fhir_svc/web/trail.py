@@ -1,0 +1,44 @@
+"""Leaves an AuditEvent for what a request did: last write of its transaction, or alone for what was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import g
+
+from fhir_svc.auth.actor import Actor
+from fhir_svc.auth.audit_event import REFUSED, Told, build
+from fhir_svc.errors import FhirSvcError
+from fhir_svc.store import audit
+from fhir_svc.store.database import Connection, now
+from fhir_svc.web.services import services
+
+log = structlog.get_logger("fhir_svc.web")
+
+
+def event(tx: Connection, told: Told, actor: Actor) -> dict[str, Any]:
+    """Write the AuditEvent of what `actor` did in this request."""
+    key = services().settings.audit_key.get_secret_value()
+    return build(told, tenant=actor.tenant, actor=actor, at=now(tx), key=key, request_id=g.get("request_id"))
+
+
+def leave(tx: Connection, told: Told, actor: Actor) -> None:
+    """Append the event; call it last in the transaction."""
+    audit.record(tx, actor.tenant, event(tx, told, actor))
+
+
+def leave_alone(told: Told, actor: Actor) -> None:
+    """Append the event in a transaction of its own; if the database can't, the log says so and the answer goes out."""
+    try:
+        with services().database.transaction() as tx:
+            leave(tx, told, actor)
+    except FhirSvcError as failure:
+        log.error("audit.lost", kind=type(failure).__name__, act=told.act)
+
+
+def refused(act: str, reason: str) -> None:
+    """Keep a refusal of this request's actor, if it has one."""
+    actor: Actor | None = g.get("actor")
+    if actor is not None:
+        leave_alone(Told(act, outcome=REFUSED, reason=reason), actor)
