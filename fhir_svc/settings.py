@@ -144,6 +144,16 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     return _checked(values, problems)
 
 
+def database_url(environ: Mapping[str, str] | None = None) -> str:
+    """The database alone, for an operator's command that needs nothing else; BadSettings when it is not given."""
+    given = os.environ if environ is None else environ
+    name = f"{PREFIX}DATABASE_URL"
+    url = given.get(name) or _content(given.get(f"{name}{FROM_FILE}", ""))
+    if not url:
+        raise BadSettings(f"{name}: not given")
+    return url
+
+
 def _checked(values: dict[str, Any], problems: list[str]) -> Settings:
     try:
         settings = Settings(**values)

@@ -1,7 +1,7 @@
 """The whole service on one machine: Valkey from a wheel, SQLite, a sandbox EHR, web, workers and relay.
 
 `make serve` runs it in the foreground; the demonstration, the chaos run and the benchmarks use `Stack` directly.
-Everything lies under one data directory: `serve.json` (addresses), `demo-accounts.json` (log-ins), keys, logs, database.
+All of it lies under one data directory: `serve.json` (addresses), `demo-accounts.json` (log-ins), keys, logs, database.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def _secret(path: Path, make: str) -> Path:
 class Stack:
     """The running stack under `data`; a context manager that starts it and stops it again.
 
-    `ehr` is the base URL of an outside FHIR server on loopback; None starts the sandbox EHR. `database_url` replaces the
-    SQLite file of the data directory.
+    `ehr` is the base URL of an outside FHIR server on loopback; None starts the sandbox EHR. `database_url` replaces
+    the SQLite file of the data directory.
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class Stack:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -128,9 +130,7 @@ class Stack:
         _secret(self.data / "keys" / "signing.pem", signing)
         _secret(self.data / "keys" / "audit", secrets.token_urlsafe(48))
         client_key = ECKey.generate_key("P-384", {"kid": cast.CLIENT, "use": "sig", "alg": "ES384"})
-        key_file = _secret(
-            self.data / "keys" / f"{cast.CLIENT}.jwk", json.dumps(client_key.as_dict(private=True))
-        )
+        key_file = _secret(self.data / "keys" / f"{cast.CLIENT}.jwk", json.dumps(client_key.as_dict(private=True)))
         client_jwk = ECKey.import_key(json.loads(key_file.read_text(encoding="utf-8")))
         self.accounts = cast.prepare(
             self._database_url,

@@ -1,0 +1,45 @@
+"""The web role as processes: gunicorn with threads. It writes no access log: addresses may name patients."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Serves one Flask application on `bind` (address:port)."""
+
+    def __init__(self, application: Flask, *, bind: str, processes: int, threads: int) -> None:
+        self._application = application
+        self._options: dict[str, Any] = {
+            "bind": bind,
+            "workers": processes,
+            "worker_class": "gthread",  # a half-sent request holds a thread, not a process
+            "threads": threads,
+            "preload_app": True,  # the knowledge and the schema are loaded once and shared
+            "timeout": 60,  # seconds without a sign of life: above the longest request we allow
+            "graceful_timeout": 25,  # a supervisor waits 30
+            "keepalive": 30,
+            "limit_request_line": 8190,
+            "limit_request_field_size": 16380,  # client assertions and cookies
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "control_socket_disable": True,  # nobody steers us through a file
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand gunicorn our options; nothing else is read, no file and no environment."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, made once before the processes are forked."""
+        gc.freeze()  # what is loaded now stays shared between the processes
+        return self._application

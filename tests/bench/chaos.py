@@ -1,0 +1,118 @@
+"""200 submissions while workers and broker are killed 20 times: nothing lost, nothing doubled, here or in the EHR."""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from fhir_svc.demo import cast, forms
+from fhir_svc.demo.ehr_client import Fhir, fetch_token
+from fhir_svc.demo.play import CAUDA_EQUINA, PROFILES
+from fhir_svc.demo.reading import held_by, order_key
+from fhir_svc.demo.stack import Stack
+
+SUBMISSIONS = 200
+KILLS = 20
+SEED = 20_261_121
+DRAINED_WITHIN = 60.0
+
+
+def kill(stack: Stack, victim: str) -> None:
+    """SIGKILL a part with everything it started, or one pool child of the worker."""
+    process = psutil.Process(stack.parts["worker" if victim == "child" else victim].pid)
+    children = process.children(recursive=True)
+    targets = [random.choice(children)] if victim == "child" and children else [process, *children]
+    for target in targets:
+        try:
+            os.kill(target.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _supervise(stack: Stack, stop: threading.Event) -> None:
+    while not stop.wait(0.1):
+        stack.watch()
+
+
+def _submit(service: Fhir, response: dict[str, Any]) -> str:
+    while True:
+        try:
+            return str(service.send("POST", "QuestionnaireResponse", response).links["monitor"]["url"])
+        except (requests.RequestException, RuntimeError):
+            time.sleep(0.2)
+
+
+def main() -> int:
+    """Run it and say what was found; 1 when anything was lost or doubled."""
+    random.seed(SEED)
+    with tempfile.TemporaryDirectory(prefix="fhir-svc-chaos-") as folder, Stack(Path(folder)) as stack:
+        stop = threading.Event()
+        supervisor = threading.Thread(target=_supervise, args=(stack, stop))
+        supervisor.start()
+        try:
+            return _run(stack)
+        finally:
+            stop.set()
+            supervisor.join()
+
+
+def _run(stack: Stack) -> int:
+    token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+    service, ehr = Fhir(f"{stack.base}/fhir", token=token), Fhir(stack.ehr_base)
+    form = forms.questionnaire(PROFILES, "lbp-lss-intake")
+    kills = collections.Counter[str]()
+    monitors = []
+    for number in range(SUBMISSIONS):
+        authored = datetime.now(UTC) - timedelta(seconds=30)
+        monitors.append(_submit(service, forms.fill_in(form, f"Patient/chaos-{number}", authored, CAUDA_EQUINA)))
+        if number % (SUBMISSIONS // KILLS) == 5:
+            victim = random.choice(["worker", "worker", "child", "broker", "relay"])
+            kill(stack, victim)
+            kills[victim] += 1
+        time.sleep(0.05)
+    last_fault = time.monotonic()
+    token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+    service = Fhir(f"{stack.base}/fhir", token=token)
+    pending = set(monitors)
+    while pending and time.monotonic() - last_fault < DRAINED_WITHIN:
+        pending = {url for url in pending if service.get(url)["status"] == "in-progress"}
+        time.sleep(0.2)
+    evaluated = collections.Counter(service.get(url)["status"] for url in monitors)
+    expected = [draft for number in range(SUBMISSIONS) for draft in _drafts_of(service, number)]
+    delivered = 0
+    while time.monotonic() - last_fault < 2 * DRAINED_WITHIN:
+        delivered = sum(held_by(ehr, draft) is not None for draft in expected)
+        if delivered == len(expected):
+            break
+        time.sleep(0.5)
+    drained = time.monotonic() - last_fault
+    per_patient = collections.Counter((draft["subject"]["reference"], order_key(draft)) for draft in expected)
+    held = len(ehr.search("ServiceRequest?_count=100000"))
+    keys = {key for _, key in per_patient}
+    print(f"submissions {SUBMISSIONS}, kills {sum(kills.values())} ({dict(kills)}), drained {drained:.1f} s after")
+    print(f"evaluations {dict(evaluated)}")
+    print(f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held}")
+    lost = SUBMISSIONS * len(keys) - len(expected) + len(expected) - delivered
+    doubled = sum(count - 1 for count in per_patient.values()) + max(0, held - len(expected))
+    print(f"lost {lost}, doubled {doubled}, still in progress {len(pending)}")
+    return int(bool(lost or doubled or pending or not keys))
+
+
+def _drafts_of(service: Fhir, number: int) -> list[dict[str, Any]]:
+    return service.search(f"ServiceRequest?subject=Patient/chaos-{number}&_count=50")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
