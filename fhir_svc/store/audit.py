@@ -1,0 +1,178 @@
+"""AuditEvents, chained by hash per tenant: what was written can't be edited, removed or reordered unseen.
+
+Nothing in this service updates or deletes a row of `audit`. Appending locks the tenant's chain until the transaction
+ends, so it is the last write of a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fhir_svc.record import Stored
+from fhir_svc.store import body, cursors, periods
+from fhir_svc.store.clock import now
+from fhir_svc.store.cursors import Page
+from fhir_svc.store.tables import audit, audit_heads
+
+START = "0" * 64
+PARAMETERS = frozenset(
+    {"_id", "_lastUpdated", "date", "type", "subtype", "action", "outcome", "agent", "patient", "entity"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a tenant's chain."""
+
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a chain is broken, and how: edited, missing, moved, truncated or rewritten."""
+
+    tenant: str
+    sequence: int
+    kind: str
+
+
+def record(tx: Connection, tenant: str, event: Mapping[str, Any]) -> None:
+    """Append an AuditEvent to the tenant's chain. The last write of a transaction: the chain stays locked until its end."""
+    recorded = now(tx)
+    content = {**event, "id": event.get("id") or str(uuid4())}
+    raw = body.canonical(content)
+    head = _next(tx, tenant)
+    chained = _hash(tenant, head.sequence, head.hash, raw)
+    tx.execute(
+        insert(audit).values(
+            tenant=tenant,
+            sequence=head.sequence,
+            id=content["id"],
+            recorded=recorded,
+            previous=head.hash,
+            hash=chained,
+            body=raw,
+            **_searchable(content),
+        )
+    )
+    tx.execute(audit_heads.update().where(audit_heads.c.tenant == tenant).values(hash=chained))
+
+
+def _next(tx: Connection, tenant: str) -> Head:
+    """Lock the chain and count on; the hash is still that of the entry before."""
+    statement: Any = postgresql.insert(audit_heads) if tx.dialect.name == "postgresql" else sqlite.insert(audit_heads)
+    row = tx.execute(
+        statement.values(tenant=tenant, sequence=1, hash=START)
+        .on_conflict_do_update(index_elements=["tenant"], set_={"sequence": audit_heads.c.sequence + 1})
+        .returning(audit_heads.c.sequence, audit_heads.c.hash)
+    ).one()
+    return Head(row.sequence, row.hash)
+
+
+def _hash(tenant: str, sequence: int, previous: str, raw: bytes) -> str:
+    return hashlib.sha256(f"{tenant}\n{sequence}\n{previous}\n".encode() + raw).hexdigest()
+
+
+def _searchable(event: Mapping[str, Any]) -> dict[str, Any]:
+    agents = sorted(event.get("agent", []), key=lambda agent: not agent.get("requestor"))
+    entities = event.get("entity", [])
+    people = [one for one in entities if one.get("role", {}).get("code") == "1"]
+    things = [one for one in entities if one.get("what", {}).get("reference")]
+    return {
+        "type": event.get("type", {}).get("code"),
+        "subtype": next((one.get("code") for one in event.get("subtype", [])), None),
+        "action": event.get("action"),
+        "outcome": event.get("outcome"),
+        "agent": next((_name(one.get("who", {})) for one in agents), None),
+        "patient": next((_name(one.get("what", {})) for one in people), None),
+        "entity": next((_name(one["what"]) for one in things), None),
+    }
+
+
+def _name(reference: Mapping[str, Any]) -> str | None:
+    identifier: str | None = reference.get("identifier", {}).get("value")
+    return identifier or reference.get("reference") or reference.get("display")
+
+
+def heads(tx: Connection) -> dict[str, Head]:
+    """The end of every tenant's chain: keep them outside the database, and a truncation can be found."""
+    return {row.tenant: Head(row.sequence, row.hash) for row in tx.execute(select(audit_heads))}
+
+
+def verify(tx: Connection, heads: Mapping[str, Head] | None = None) -> list[Fault]:
+    """Walk every chain; `heads` are ends noted earlier. No fault: nothing was edited, removed, moved or cut off."""
+    now_heads = {row.tenant: Head(row.sequence, row.hash) for row in tx.execute(select(audit_heads))}
+    named = set(tx.execute(select(audit.c.tenant).distinct()).scalars())
+    faults: list[Fault] = []
+    for tenant in sorted(named | set(now_heads) | set(heads or {})):
+        ends = [(now_heads.get(tenant, Head(0, START)), "truncated")]
+        if heads and tenant in heads:
+            ends.append((heads[tenant], "truncated"))
+        faults.extend(_walk(tx, tenant, [end for end, _ in ends]))
+    return faults
+
+
+def _walk(tx: Connection, tenant: str, ends: Sequence[Head]) -> Iterator[Fault]:
+    expected, previous = 1, START
+    noted = {end.sequence: end.hash for end in ends if end.sequence}
+    columns = (audit.c.sequence, audit.c.previous, audit.c.hash, audit.c.body)
+    rows = tx.execute(select(*columns).where(audit.c.tenant == tenant).order_by(audit.c.sequence))
+    for row in rows:
+        if row.sequence != expected:
+            yield Fault(tenant, expected, "missing")
+        elif row.previous != previous:
+            yield Fault(tenant, row.sequence, "moved")
+        if _hash(tenant, row.sequence, row.previous, bytes(row.body)) != row.hash:
+            yield Fault(tenant, row.sequence, "edited")
+        elif noted.get(row.sequence, row.hash) != row.hash:
+            yield Fault(tenant, row.sequence, "rewritten")
+        expected, previous = row.sequence + 1, row.hash
+    last = max((end.sequence for end in ends), default=0)
+    if last >= expected:
+        yield Fault(tenant, expected, "truncated")
+
+
+def read(tx: Connection, tenant: str, event_id: str) -> Stored | None:
+    """One AuditEvent."""
+    query = select(audit.c.recorded, audit.c.body).where(audit.c.tenant == tenant, audit.c.id == event_id)
+    row = tx.execute(query).one_or_none()
+    return _stored(row) if row else None
+
+
+def search(
+    tx: Connection, tenant: str, params: Sequence[tuple[str, str]], *, count: int, cursor: str | None = None
+) -> Page:
+    """AuditEvents, newest first; `PARAMETERS` lists what can be asked."""
+    wanted = and_(audit.c.tenant == tenant, *(_condition(name, value) for name, value in params))
+    total = tx.execute(select(func.count()).select_from(audit).where(wanted)).scalar_one()
+    query = select(audit.c.sequence, audit.c.recorded, audit.c.body).where(wanted)
+    if cursor:
+        query = query.where(audit.c.sequence < cursors.read(cursor, int)[0])
+    rows = tx.execute(query.order_by(audit.c.sequence.desc()).limit(count + 1)).all()
+    more = cursors.write(rows[count - 1].sequence) if len(rows) > count > 0 else None
+    return Page([_stored(row) for row in rows[:count]], more, total)
+
+
+def _condition(name: str, value: str) -> Any:
+    wanted = value.split(",")
+    if name in {"date", "_lastUpdated"}:
+        return or_(*(periods.condition(one, audit.c.recorded, audit.c.recorded) for one in wanted))
+    column = audit.c["id" if name == "_id" else name]
+    return column.in_([one.rpartition("|")[2] for one in wanted])
+
+
+def _stored(row: Any) -> Stored:
+    content = body.decode(bytes(row.body))
+    content["meta"] = {**content.get("meta", {}), "versionId": "1", "lastUpdated": body.instant(row.recorded)}
+    return Stored("AuditEvent", content["id"], 1, content, row.recorded, ours=True, body=body.encode(content))
+
+
+__all__ = ["PARAMETERS", "Fault", "Head", "heads", "read", "record", "search", "verify"]

@@ -1,0 +1,57 @@
+"""Patients that were found to be one: `Patient.link` replaced-by, followed in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fhir_svc.store.tables import patients
+
+_HOPS = 10  # a chain of replaced patients longer than this is a circle
+
+
+def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any]) -> None:
+    """Keep who replaced this Patient, as its newest version says; nobody, if it says nothing."""
+    follower = _follower(patient)
+    mine = {"tenant": tenant, "id": patient["id"]}
+    if follower is None:
+        tx.execute(patients.update().where(*(patients.c[n] == v for n, v in mine.items())).values(replaced_by=None))
+        return
+    statement: Any = postgresql.insert(patients) if tx.dialect.name == "postgresql" else sqlite.insert(patients)
+    statement = statement.values(**mine, sequence=0, replaced_by=follower)
+    tx.execute(statement.on_conflict_do_update(index_elements=list(mine), set_={"replaced_by": follower}))
+
+
+def _follower(patient: Mapping[str, Any]) -> str | None:
+    for link in patient.get("link", []):
+        kind, _, rest = link.get("other", {}).get("reference", "").partition("/")
+        if link.get("type") == "replaced-by" and kind == "Patient" and rest:
+            follower = str(rest.partition("/")[0])
+            return follower if follower != patient["id"] else None
+    return None
+
+
+def resolve(tx: Connection, tenant: str, patient: str) -> str:
+    """The id that stands for this patient today, following `Patient.link` replaced-by."""
+    for _ in range(_HOPS):
+        mine = (patients.c.tenant == tenant, patients.c.id == patient)
+        follower = tx.execute(select(patients.c.replaced_by).where(*mine)).scalar_one_or_none()
+        if follower is None:
+            return patient
+        patient = follower
+    return patient
+
+
+def merged_into(tx: Connection, tenant: str, patient: str) -> list[str]:
+    """This patient's id and those of all that it replaced."""
+    found, fresh = [patient], [patient]
+    for _ in range(_HOPS):
+        query = select(patients.c.id).where(patients.c.tenant == tenant, patients.c.replaced_by.in_(fresh))
+        fresh = [one for one in tx.execute(query).scalars() if one not in found]
+        if not fresh:
+            break
+        found += fresh
+    return found

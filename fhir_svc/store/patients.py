@@ -1,0 +1,78 @@
+"""Which patient a resource belongs to, which patients are one, and the lock under which a patient is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fhir_svc.errors import Conflict
+from fhir_svc.store import resources
+from fhir_svc.store.merges import merged_into, resolve
+from fhir_svc.store.tables import patients
+
+__all__ = ["advance", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
+
+
+def patient_of(resource: Mapping[str, Any]) -> str | None:
+    """The id of the Patient that a resource is about; None when it names none by literal reference."""
+    if resource.get("resourceType") == "Patient":
+        return resource.get("id")
+    for element in ("subject", "patient", "for"):
+        reference = (resource.get(element) or {}).get("reference", "")
+        kind, _, rest = reference.partition("/")
+        if kind == "Patient" and rest:
+            return str(rest.partition("/")[0])
+    return None
+
+
+def lock(tx: Connection, tenant: str, patient: str) -> int:
+    """Lock a patient's evaluations until the transaction ends, and give the sequence number of the last one."""
+    _know(tx, tenant, patient)
+    mine = (patients.c.tenant == tenant, patients.c.id == patient)
+    sequence: int = tx.execute(select(patients.c.sequence).where(*mine).with_for_update()).scalar_one()
+    return sequence
+
+
+def sequence(tx: Connection, tenant: str, patient: str) -> int:
+    """The sequence number of the last evaluation, without a lock; 0 before the first."""
+    mine = (patients.c.tenant == tenant, patients.c.id == patient)
+    return tx.execute(select(patients.c.sequence).where(*mine)).scalar_one_or_none() or 0
+
+
+def advance(tx: Connection, tenant: str, patient: str, expected_seq: int) -> None:
+    """Count one more evaluation; Conflict if another was committed since `expected_seq` was read."""
+    _know(tx, tenant, patient)
+    mine = (patients.c.tenant == tenant, patients.c.id == patient, patients.c.sequence == expected_seq)
+    if not tx.execute(update(patients).where(*mine).values(sequence=expected_seq + 1)).rowcount:
+        raise Conflict("This patient was evaluated by somebody else meanwhile.", error="evaluated-meanwhile")
+
+
+def identify(tx: Connection, tenant: str, patient: Mapping[str, Any], systems: Collection[str]) -> str | None:
+    """The id of the stored Patient that this one is, by an identifier of the tenant's registered systems.
+
+    None: nobody matches; Conflict when several do. Identifiers asked for stay locked until
+    the transaction ends, so two first arrivals of one person can't both find nobody.
+    """
+    asked = sorted(
+        {
+            (one["system"], one["value"])
+            for one in patient.get("identifier", [])
+            if one.get("system") in systems and one.get("value")
+        }
+    )
+    found: set[str] = set()
+    for system, value in asked:
+        resources.exclusive(tx, tenant, "Patient.identifier", system, value)
+        matches = resources.match_identifier(tx, tenant, "Patient", system, value)
+        found |= {resolve(tx, tenant, match.id) for match in matches}
+    if len(found) > 1:
+        raise Conflict("Several stored patients have this patient's identifiers.", error="ambiguous-patient")
+    return next(iter(found), None)
+
+
+def _know(tx: Connection, tenant: str, patient: str) -> None:
+    statement: Any = postgresql.insert(patients) if tx.dialect.name == "postgresql" else sqlite.insert(patients)
+    tx.execute(statement.values(tenant=tenant, id=patient, sequence=0).on_conflict_do_nothing())

@@ -1,0 +1,85 @@
+"""What was sent, byte by byte, and the answer it got, so that the same request again gets the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fhir_svc.errors import Conflict, NotFound, Unavailable
+from fhir_svc.store.clock import clock, later
+from fhir_svc.store.tables import receipts, submissions
+
+REMEMBERED = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, as it was given and will be given again."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def reserve(tx: Connection, tenant: str, client: str, key: str, fingerprint: str) -> Answer | None:
+    """None: this request is yours to carry out, and copies of it wait until this transaction ends; else its answer.
+
+    Conflict when the key was used for other content (`fingerprint`). After seven days a key is free again.
+    """
+    statement: Any = postgresql.insert(receipts) if tx.dialect.name == "postgresql" else sqlite.insert(receipts)
+    fresh = {"fingerprint": fingerprint, "reserved": clock()}
+    emptied = {"submission": None, "status": None, "headers": None, "body": None}
+    mine = tx.execute(
+        statement.values(tenant=tenant, client=client, key=key, **fresh)
+        .on_conflict_do_update(
+            index_elements=["tenant", "client", "key"],
+            set_={**fresh, **emptied},
+            where=receipts.c.reserved < later(-REMEMBERED),
+        )
+        .returning(receipts.c.key)
+    ).one_or_none()
+    return None if mine else _replay(tx, tenant, client, key, fingerprint)
+
+
+def _replay(tx: Connection, tenant: str, client: str, key: str, fingerprint: str) -> Answer:
+    row = tx.execute(
+        select(receipts.c.fingerprint, receipts.c.status, receipts.c.headers, receipts.c.body).where(
+            receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key
+        )
+    ).one()
+    if row.fingerprint != fingerprint:
+        raise Conflict("This key was used for other content.", error="idempotency-key-reused")
+    if row.status is None:  # only if somebody committed a reservation without completing it
+        raise Unavailable("This request is being carried out.", retry_after=1)
+    return Answer(row.status, row.headers, row.body)
+
+
+def complete(
+    tx: Connection, tenant: str, client: str, key: str, *, submission: str, raw: bytes, answer: Answer
+) -> None:
+    """Keep the bytes received as the record of `submission`, and the answer under the reserved key."""
+    tx.execute(
+        update(receipts)
+        .where(receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key)
+        .values(submission=submission, status=answer.status, headers=dict(answer.headers), body=answer.body)
+    )
+    keep(tx, tenant, client, submission=submission, raw=raw)
+
+
+def keep(tx: Connection, tenant: str, client: str, *, submission: str, raw: bytes) -> None:
+    """Keep the bytes received of a submission that is not answered from memory (a PUT)."""
+    tx.execute(insert(submissions).values(tenant=tenant, id=submission, client=client, received=clock(), raw=raw))
+
+
+def raw(tx: Connection, tenant: str, submission: str) -> bytes:
+    """The bytes received; NotFound when there is no such submission."""
+    query = select(submissions.c.raw).where(submissions.c.tenant == tenant, submissions.c.id == submission)
+    found: bytes | None = tx.execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such submission.")
+    return bytes(found)

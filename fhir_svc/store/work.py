@@ -1,0 +1,233 @@
+"""Work rows: what is to be done next, by leases that only the database's clock measures.
+
+States: due -> leased -> done; leased -> due (lease expired, or retry); leased -> quarantined; quarantined -> due
+(requeued) or discarded. Each UPDATE names the states it may leave. Rows of one lane (a patient's evaluations; one
+resource's write-back) are claimed together and never by two workers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from fhir_svc.store.clock import clock, later
+from fhir_svc.store.tables import tenants, work
+
+MAX_ATTEMPTS = 5
+REPUBLISH = timedelta(seconds=5)
+LATEST_WINS = frozenset({"clock", "write_back"})  # kinds of which a lane needs one open row only
+EVALUATES = frozenset({"evaluate", "clock"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work that is leased to one worker.
+
+    `at` is T: the receipt of the newest submission, or the newest due time of a clock row. `exhausted`: these rows were
+    claimed MAX_ATTEMPTS times before and never finished; they are to be quarantined, not tried.
+    """
+
+    ids: tuple[str, ...]
+    kind: str
+    tenant: str
+    patient: str | None
+    subjects: tuple[str, ...]
+    at: datetime
+    attempts: int
+    exhausted: bool
+    demo: bool
+
+
+def add(
+    tx: Connection,
+    *,
+    tenant: str,
+    kind: str,
+    subject: str,
+    patient: str | None,
+    urgent: bool = False,
+    not_before: datetime | None = None,
+) -> str:
+    """Add a row and give its opaque id. A clock or write-back row that nobody claimed yet is used again."""
+    lane = f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
+    moment = clock() if not_before is None else not_before
+    if kind in LATEST_WINS:
+        reused = _reuse(tx, tenant=tenant, kind=kind, subject=subject, lane=lane, urgent=urgent, moment=moment)
+        if reused:
+            return reused
+    work_id = str(uuid4())
+    demo = select(tenants.c.demo).where(tenants.c.name == tenant).scalar_subquery()
+    tx.execute(
+        insert(work).values(
+            id=work_id,
+            tenant=tenant,
+            demo=func.coalesce(demo, False),
+            kind=kind,
+            subject=subject,
+            patient=patient,
+            lane=lane,
+            urgent=urgent,
+            state="due",
+            attempts=0,
+            created=clock(),
+            at=moment if kind == "clock" else clock(),
+            not_before=moment if kind == "clock" else _after_backoff(tenant, lane, moment),
+            updated=clock(),
+        )
+    )
+    return work_id
+
+
+def _reuse(tx: Connection, *, tenant: str, kind: str, subject: str, lane: str, urgent: bool, moment: Any) -> str | None:
+    """A row that was claimed before is left alone: a worker that lost its lease may still finish it."""
+    found = tx.execute(
+        select(work.c.id)
+        .where(work.c.tenant == tenant, work.c.lane == lane, work.c.kind == kind, work.c.subject == subject)
+        .where(work.c.state == "due", work.c.attempts == 0)
+        .limit(1)
+        .with_for_update()
+    ).scalar_one_or_none()
+    if found is None:
+        return None
+    values: dict[str, Any] = {"updated": clock(), "published": None}
+    if kind == "clock":
+        values |= {"not_before": moment, "at": moment}
+    if urgent:
+        values["urgent"] = True
+    statement = update(work).where(work.c.id == found, work.c.state == "due", work.c.attempts == 0)
+    return found if tx.execute(statement.values(**values)).rowcount else None
+
+
+def _after_backoff(tenant: str, lane: str, moment: Any) -> Any:
+    """Other work of a lane that was told to wait (Retry-After) must not run ahead of that."""
+    waiting = and_(work.c.tenant == tenant, work.c.lane == lane, work.c.state == "due", work.c.attempts > 0)
+    not_patient = work.c.kind.not_in(EVALUATES)
+    longest = select(func.max(work.c.not_before)).where(waiting, not_patient).scalar_subquery()
+    return func.coalesce(longest, moment)
+
+
+def due(tx: Connection, limit: int, *, demo: bool = False) -> list[tuple[str, str, bool]]:
+    """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for."""
+    ready = and_(
+        work.c.state == "due",
+        work.c.not_before <= clock(),
+        or_(work.c.published.is_(None), work.c.published < later(-REPUBLISH)),
+    )
+    if not demo:
+        ready = and_(ready, work.c.demo.is_(False))
+    rows = tx.execute(
+        select(work.c.id, work.c.kind, work.c.urgent)
+        .where(ready)
+        .order_by(work.c.urgent.desc(), work.c.created)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if rows:
+        tx.execute(update(work).where(work.c.id.in_([row.id for row in rows])).values(published=clock()))
+    return [(row.id, row.kind, row.urgent) for row in rows]
+
+
+def claim(tx: Connection, work_id: str, *, worker: str, lease: timedelta, demo: bool | None = None) -> Claim | None:
+    """Lease everything due in this row's lane, or None: nothing to do, or another worker is at it.
+
+    The attempt is counted here, before any work. `demo=False` refuses rows of the demonstration.
+    """
+    asked = tx.execute(select(work.c.tenant, work.c.lane, work.c.demo).where(work.c.id == work_id)).one_or_none()
+    if asked is None or (demo is False and asked.demo):
+        return None
+    rows = tx.execute(
+        select(work, (work.c.not_before <= clock()).label("ripe"), (work.c.lease_until <= clock()).label("expired"))
+        .where(work.c.tenant == asked.tenant, work.c.lane == asked.lane, work.c.state.in_(("due", "leased")))
+        .order_by(work.c.id)
+        .with_for_update()  # two claims of one lane: the second waits here, then sees the lease
+    ).all()
+    if any(row.state == "leased" and not row.expired for row in rows):
+        return None
+    ready = [row for row in rows if row.state == "leased" or row.ripe]
+    if not ready:
+        return None
+    spent = [row for row in ready if row.attempts >= MAX_ATTEMPTS]
+    return _lease(tx, spent or ready, worker=worker, lease=lease, exhausted=bool(spent))
+
+
+def _lease(tx: Connection, rows: Sequence[Any], *, worker: str, lease: timedelta, exhausted: bool) -> Claim:
+    ids = tuple(row.id for row in rows)
+    tx.execute(
+        update(work)
+        .where(work.c.id.in_(ids), work.c.state.in_(("due", "leased")))
+        .values(
+            state="leased", worker=worker, lease_until=later(lease), attempts=work.c.attempts + 1, updated=clock()
+        )
+    )
+    oldest_first = sorted(rows, key=lambda row: (row.created, row.id))
+    kinds = {row.kind for row in rows}
+    return Claim(
+        ids=ids,
+        kind="evaluate" if "evaluate" in kinds else rows[0].kind,
+        tenant=rows[0].tenant,
+        patient=rows[0].patient,
+        subjects=tuple(row.subject for row in oldest_first if row.kind == "evaluate" or "evaluate" not in kinds),
+        at=max(row.at for row in rows),
+        attempts=max(row.attempts for row in rows) + 1,
+        exhausted=exhausted,
+        demo=rows[0].demo,
+    )
+
+
+def finish(tx: Connection, ids: Collection[str]) -> None:
+    """Mark as done, also without the lease: the effect took place, and doing it again would change nothing."""
+    tx.execute(
+        update(work)
+        .where(work.c.id.in_(ids), work.c.state != "done")
+        .values(state="done", updated=clock(), lease_until=None, error=None)
+    )
+
+
+def release_expired(tx: Connection) -> int:
+    """Give back what was leased for too long; how many rows."""
+    return _release(tx, work.c.lease_until <= clock())
+
+
+def release_worker(tx: Connection, worker: str) -> int:
+    """Give back what a worker held, when it starts again; how many rows."""
+    return _release(tx, work.c.worker == worker)
+
+
+def _release(tx: Connection, held: Any) -> int:
+    return tx.execute(
+        update(work)
+        .where(work.c.state == "leased", held)
+        .values(state="due", lease_until=None, worker=None, published=None, updated=clock())
+    ).rowcount
+
+
+from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry  # noqa: E402
+from fhir_svc.store.work_watch import Count, Worker, heartbeat, summary, workers  # noqa: E402
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Claim",
+    "Count",
+    "Quarantined",
+    "Worker",
+    "add",
+    "claim",
+    "discard",
+    "due",
+    "finish",
+    "heartbeat",
+    "history",
+    "quarantine",
+    "quarantined",
+    "release_expired",
+    "release_worker",
+    "requeue",
+    "retry",
+    "summary",
+    "workers",
+]

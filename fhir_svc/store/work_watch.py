@@ -1,0 +1,66 @@
+"""How the work stands and who is at it: numbers for admins, metrics and watchdogs. Nothing clinical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fhir_svc.store.clock import clock, now
+from fhir_svc.store.tables import work
+from fhir_svc.store.tables import workers as rows_of_workers
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows of a kind are in a state, and for how many seconds the oldest is there (0 if not yet due)."""
+
+    kind: str
+    state: str
+    count: int
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process: when it started, was last seen, and last finished something."""
+
+    worker: str
+    role: str
+    started: datetime
+    seen: datetime
+    progressed: datetime | None
+
+
+def summary(tx: Connection, tenant: str | None = None) -> list[Count]:
+    """Counts and oldest ages per kind and state, of one tenant or of all."""
+    query = select(work.c.kind, work.c.state, func.count(), func.min(work.c.created), func.min(work.c.not_before))
+    if tenant is not None:
+        query = query.where(work.c.tenant == tenant)
+    moment = now(tx)
+    return [
+        Count(kind, state, count, max(0.0, (moment - max(created, ripe)).total_seconds()))
+        for kind, state, count, created, ripe in tx.execute(query.group_by(work.c.kind, work.c.state))
+    ]
+
+
+def heartbeat(tx: Connection, worker: str, role: str, *, progressed: bool) -> None:
+    """Note that a process is alive and, if so, that it got something done."""
+    statement: Any = (
+        postgresql.insert(rows_of_workers) if tx.dialect.name == "postgresql" else sqlite.insert(rows_of_workers)
+    )
+    progress = {"progressed": clock()} if progressed else {}
+    tx.execute(
+        statement.values(worker=worker, role=role, started=clock(), seen=clock(), **progress).on_conflict_do_update(
+            index_elements=["worker"], set_={"role": role, "seen": clock(), **progress}
+        )
+    )
+
+
+def workers(tx: Connection) -> list[Worker]:
+    """Every process that ever reported, the most recently seen first."""
+    columns = [rows_of_workers.c[name] for name in Worker.__slots__]
+    return [Worker(*row) for row in tx.execute(select(*columns).order_by(rows_of_workers.c.seen.desc()))]
