@@ -47,11 +47,7 @@ def served(resource: Mapping[str, Any], version: int, updated: datetime) -> byte
 def digest(resource: Mapping[str, Any]) -> bytes:
     """What makes two contents equal: everything but `id`, `meta.versionId` and `meta.lastUpdated`."""
     content = {name: value for name, value in resource.items() if name not in {"id", "meta"}}
-    meta = {
-        name: value
-        for name, value in resource.get("meta", {}).items()
-        if name not in {"versionId", "lastUpdated"}
-    }
+    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
     if meta:
         content["meta"] = meta
     return hashlib.sha256(canonical(content)).digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -13,7 +13,7 @@ from fhir_svc.store.tables import MILLISECOND, Moment
 
 
 class clock(FunctionElement[datetime]):  # noqa: N801  it reads as a function in every statement
-    """The instant at which this statement runs; `clock(timedelta)` is that much later."""
+    """The instant at which this statement runs."""
 
     type = Moment()
     inherit_cache = True
@@ -34,7 +34,7 @@ def _postgresql(_element: clock, _compiler: Any, **_options: Any) -> str:
 
 def later(span: timedelta) -> Any:
     """SQL for the database's clock plus `span`."""
-    return clock().op("+", return_type=Moment())(span // MILLISECOND) if span else clock()
+    return clock().op("+", return_type=Moment())(literal(span // MILLISECOND, BigInteger))
 
 
 def now(tx: Connection) -> datetime:

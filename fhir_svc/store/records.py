@@ -57,5 +57,3 @@ def _as_dated_by_source(rows: Any) -> list[Stored]:
         if row.source_updated is not None:
             one.content["meta"]["lastUpdated"] = body.instant(row.source_updated)
     return found
-
-

@@ -136,9 +136,7 @@ def create_many(
     return put_many(tx, tenant, [Put(one, patient, ours, new=True) for one in new], submission=submission)
 
 
-def put_many(
-    tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None
-) -> list[Written]:
+def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None) -> list[Written]:
     """Write many resources in a handful of statements; the answers stand in the order of `puts`."""
     moment = now(tx)
     tasks = [_Task(one, body.digest(one.resource), _source_updated(one)) for one in puts]

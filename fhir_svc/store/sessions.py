@@ -25,7 +25,9 @@ class Session:
     confirmed: datetime | None
 
 
-def add(tx: Connection, digest: str, account: str, *, confirmed: bool = True, data: Mapping[str, Any] | None = None) -> None:
+def add(
+    tx: Connection, digest: str, account: str, *, confirmed: bool = True, data: Mapping[str, Any] | None = None
+) -> None:
     """Open a session; `confirmed`: the password was typed just now."""
     moment = clock() if confirmed else None
     values = {"created": clock(), "seen": clock(), "confirmed": moment}

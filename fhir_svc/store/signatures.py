@@ -27,7 +27,9 @@ class Signature:
     at: datetime
 
 
-def add(tx: Connection, tenant: str, draft: str, version: int, digest: str, jws: str, signer: str, at: datetime) -> None:
+def add(
+    tx: Connection, tenant: str, draft: str, version: int, digest: str, jws: str, signer: str, at: datetime
+) -> None:
     """Store a signature; Conflict when the draft has one."""
     values = {"version": version, "digest": digest, "jws": jws, "signer": signer, "at": at}
     statement = _insert(tx, signatures).values(tenant=tenant, draft=draft, **values)

@@ -160,9 +160,7 @@ def _lease(tx: Connection, rows: Sequence[Any], *, worker: str, lease: timedelta
     tx.execute(
         update(work)
         .where(work.c.id.in_(ids), work.c.state.in_(("due", "leased")))
-        .values(
-            state="leased", worker=worker, lease_until=later(lease), attempts=work.c.attempts + 1, updated=clock()
-        )
+        .values(state="leased", worker=worker, lease_until=later(lease), attempts=work.c.attempts + 1, updated=clock())
     )
     oldest_first = sorted(rows, key=lambda row: (row.created, row.id))
     kinds = {row.kind for row in rows}
