@@ -8,22 +8,16 @@ says `unclear`, and a clinician and the red-flag form follow. It never says that
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
+from itertools import pairwise
 
 from fhir_svc.criteria.vocabulary import Phrase, Vocabulary
+from fhir_svc.criteria.wording import COMMA, readable, sentences
 
-TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*|[,.!?;:\n/&()]|[-\u2013\u2014]{2,}| - ")
-SENTENCE_ENDS = frozenset(".!?;\n")
-CONJUNCTION = re.compile(r"(?<![^ ])(?:and|or|,) ")
+CONJUNCTION = re.compile(r"(?<![^ ])(?:(?:and|or|,) |(?=nor ))")
 LIST = re.compile(r"(?<![^ ])(?:or|nor) ")
-COMMA = ", "
-SHORTEST_TYPO, LONGER_TYPO = 5, 8
-READABLE_SHARE = Decimal("0.5")
-FEW_WORDS = 2
 CLOSE = 8  # characters: room for one short word before a cue
 
 
@@ -65,13 +59,15 @@ def read(texts: Sequence[str], vocabulary: Vocabulary) -> Reading:
     found: dict[Statement, None] = {}
     unclear = not texts
     for text in texts:
-        sentences = list(_sentences(text, vocabulary))
-        unclear = unclear or not sentences or not all(_readable(words, vocabulary) for words, _ in sentences)
-        for words, question in sentences:
+        said = list(sentences(text, vocabulary))
+        unclear = unclear or not said or not all(readable(words, vocabulary) for words, _ in said)
+        for words, question in said:
             for clause in _clauses(words, question=question, vocabulary=vocabulary):
                 statements, doubtful = _read_clause(clause, vocabulary)
                 found.update(dict.fromkeys(statements))
                 unclear = unclear or doubtful
+        words = " ".join(words for words, _ in said)
+        unclear = unclear or (not found and _came_back(words, vocabulary))
     return Reading(tuple(found), unclear)
 
 
@@ -87,6 +83,12 @@ def _read_clause(clause: Clause, vocabulary: Vocabulary) -> tuple[list[Statement
             if verdict is Verdict.POSITIVE and phrase.link_id:
                 statements.append(Statement(phrase.link_id, phrase.answer))
     return statements, not statements and (doubtful or _suspicious(clause, taken, vocabulary))
+
+
+def _came_back(words: str, vocabulary: Vocabulary) -> bool:
+    """Whether a red flag is named and something is said to be back, which no single clause shows."""
+    named = (phrase.pattern.search(words) for phrase in (*vocabulary.statements, *vocabulary.suspects))
+    return bool(vocabulary.cues["relapse"].search(words)) and any(named)
 
 
 def _suspicious(clause: Clause, taken: list[tuple[int, int]], vocabulary: Vocabulary) -> bool:
@@ -132,9 +134,17 @@ def _cancelled(place: Place) -> Verdict | None:
     cancel = phrase.cancelled_by and place.cue(phrase.cancelled_by, words)
     if cancel and not place.cue("negation", words[: cancel.start()].rpartition(COMMA)[2][-CLOSE:]):
         return Verdict.NOTHING
-    if phrase.link_id is None and place.cue("normal", _segment(place.before)[1] + place.inner + _first(place.after)):
-        return Verdict.NOTHING
-    return None
+    return _as_it_should_be(place) if phrase.link_id is None else None
+
+
+def _as_it_should_be(place: Place) -> Verdict | None:
+    """A suspect word with `fine` or `normal` is nothing, unless that is negated or past."""
+    part = _segment(place.before)[1] + place.inner + _first(place.after)
+    normal = place.cue("normal", part)
+    if not normal:
+        return None
+    others = part[: normal.start()] + part[normal.end() :]
+    return Verdict.UNCLEAR if place.cue("negation", others) or place.cue("long-ago", others) else Verdict.NOTHING
 
 
 def _someone_else(place: Place) -> Verdict | None:
@@ -151,35 +161,54 @@ def _someone_else(place: Place) -> Verdict | None:
 
 
 def _hypothetical(place: Place) -> Verdict | None:
+    """Supposing is nothing; asking is unclear, unless it asks why, or the question only follows a comma."""
     if place.cue("hypothetical", place.before):
         return Verdict.UNCLEAR if place.cue("still", place.clause.words) else Verdict.NOTHING
     if place.cue("condition", place.before):
         return Verdict.UNCLEAR
-    asked = place.clause.question and place.cue(
-        "asking", place.before[len(place.before) - len(_own(place)) :] + place.inner
-    )
+    own = place.before.rpartition(COMMA)[2]
+    asked = place.clause.question and COMMA not in place.after and not place.cue("why", own)
     return Verdict.UNCLEAR if asked else None
 
 
-def _own(place: Place) -> str:
-    """What stands before the match in its own part of the sentence, after the last comma."""
-    return place.before.rpartition(COMMA)[2]
-
-
 def _negated(place: Place) -> Verdict | None:
+    """Nothing only for one negation that governs the match itself, alone or through a list joined by `or`."""
     cues = place.vocabulary.cues
-    scope = cues["new-subject"].split(cues["not-a-negation"].sub("_ ", place.before))[-1]
+    scope = list(cues["new-subject"].split(cues["not-a-negation"].sub("_ ", place.before)))[-1]
     earlier, near = _segment(scope)
-    own, listed = len(cues["negation"].findall(near)), len(cues["negation"].findall(earlier))
-    if own + listed and place.cue("exception", place.clause.words):
+    own, listed = _last_of(cues["negation"], near), _last_of(cues["negation"], earlier)
+    negative = cues["negation"].match(place.inner) or cues["inability"].match(place.inner)
+    if not (own or listed):
+        return (
+            Verdict.NOTHING if cues["negation-after"].match(place.after.removeprefix(COMMA)) else _unable(place, near)
+        )
+    if negative:
+        return None if not own and not LIST.search(scope) else Verdict.UNCLEAR
+    if _twisted(place, near) or not (own or LIST.search(scope + place.after)):
         return Verdict.UNCLEAR
-    if cues["negation"].match(place.inner) and own + listed:
-        return None if listed and not own and not LIST.search(scope) else Verdict.UNCLEAR
-    if own:
-        return Verdict.NOTHING if own == 1 else Verdict.UNCLEAR
-    if listed:
-        return Verdict.NOTHING if listed == 1 and LIST.search(scope + place.after) else Verdict.UNCLEAR
-    return Verdict.NOTHING if cues["negation-after"].match(place.after) else None
+    return _governed(near[own.end() :] if own else scope[listed.end() if listed else 0 :], place.vocabulary)
+
+
+def _twisted(place: Place, near: str) -> bool:
+    """A second negation, an exception or a doubt: what the sentence denies can't be told."""
+    twice = len(place.vocabulary.cues["negation"].findall(near)) > 1
+    hedged = place.cue("exception", place.clause.words) or place.cue("doubt", place.clause.words)
+    return bool(twice or hedged or place.cue("inability", near))
+
+
+def _unable(place: Place, near: str) -> Verdict | None:
+    return Verdict.UNCLEAR if place.cue("inability", near) else None
+
+
+def _governed(between: str, vocabulary: Vocabulary) -> Verdict:
+    """Whether a negation reaches over these words to the match."""
+    bridge = vocabulary.cues["bridge"]
+    rest = [word for word in between.split() if not bridge.fullmatch(f"{word} ") and word not in vocabulary.keywords]
+    return Verdict.UNCLEAR if rest else Verdict.NOTHING
+
+
+def _last_of(cue: re.Pattern[str], words: str) -> re.Match[str] | None:
+    return max(cue.finditer(words), key=lambda found: found.start(), default=None)
 
 
 def _resolved(place: Place) -> Verdict | None:
@@ -198,7 +227,8 @@ def _past(place: Place) -> Verdict | None:
     if place.phrase.ever or place.cue("accustomed", words) or place.cue("start", words):
         return None
     if place.cue("long-ago", words):
-        return Verdict.UNCLEAR if place.cue("still", words) else Verdict.NOTHING
+        past = (place.phrase.event or place.cue("past-verb", words)) and not place.cue("still", words)
+        return Verdict.NOTHING if past else Verdict.UNCLEAR
     if place.cue("some-time-ago", words):
         return Verdict.UNCLEAR
     if place.phrase.event or place.cue("recent", words):
@@ -222,76 +252,11 @@ def _segment(words: str) -> tuple[str, str]:
 
 
 def _first(words: str) -> str:
-    """What stands before the first conjunction or comma."""
-    return CONJUNCTION.split(words, maxsplit=1)[0]
+    """What stands before the first conjunction or comma; with the next part where a list goes on at once."""
+    first, *rest = CONJUNCTION.split(words, maxsplit=2)
+    return first or "".join(rest[:1])
 
 
 def _clauses(words: str, *, question: bool, vocabulary: Vocabulary) -> Iterator[Clause]:
     starts = [0, *(found.start() for found in vocabulary.cues["turn"].finditer(words)), len(words)]
-    return (Clause(words[a:b], question) for a, b in zip(starts, starts[1:], strict=False) if words[a:b].strip())
-
-
-def _sentences(text: str, vocabulary: Vocabulary) -> Iterator[tuple[str, bool]]:
-    """Each sentence in normal form, and whether it ends with a question mark."""
-    plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'").lower()
-    words: list[str] = []
-    for token in [*TOKEN.findall(plain), "\n"]:
-        if token in SENTENCE_ENDS:
-            if any(word != "," for word in words):
-                yield "".join(f"{word} " for word in words), token == "?"
-            words = []
-        else:
-            words.extend(_normal(token, vocabulary).split())
-
-
-def _normal(token: str, vocabulary: Vocabulary) -> str:
-    if token[0].isdigit():
-        return vocabulary.number(Decimal(token.replace(",", ".")))
-    if not token[0].isalpha():
-        return {"/": "or", "&": "and"}.get(token, ",")
-    if token in vocabulary.spelling:
-        return vocabulary.spelling[token]
-    token = token.removesuffix("'s").replace("'", "")
-    if token in vocabulary.spelling:
-        return vocabulary.spelling[token]
-    return token if _is_known(token, vocabulary) else _near(token, vocabulary)
-
-
-def _is_known(word: str, vocabulary: Vocabulary) -> bool:
-    endings = ("", "s", "es", "ed", "d", "ing", "ly", "er", "est", "ies")
-    return any(word.endswith(end) and word[: len(word) - len(end)] in vocabulary.known for end in endings)
-
-
-def _near(word: str, vocabulary: Vocabulary) -> str:
-    """The only keyword that a slip or two makes of this word, else the word."""
-    if len(word) < SHORTEST_TYPO:
-        return word
-    allowed = 1 if len(word) < LONGER_TYPO else 2
-    for slips in range(1, allowed + 1):
-        sizes = range(len(word) - slips, len(word) + slips + 1)
-        near = {other for size in sizes for other in vocabulary.by_length.get(size, ()) if _slips(word, other) <= slips}
-        if near:
-            return min(near)
-    return word
-
-
-def _slips(left: str, right: str) -> int:
-    """Damerau-Levenshtein distance (letters lost, added, changed, neighbours swapped)."""
-    older: list[int] = []
-    old = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        new = [i]
-        for j, b in enumerate(right, 1):
-            best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                best = min(best, older[j - 2] + 1)
-            new.append(best)
-        older, old = old, new
-    return old[-1]
-
-
-def _readable(words: str, vocabulary: Vocabulary) -> bool:
-    """Whether at least half of the words are English ones we know; very short texts need one."""
-    said = [word for word in words.split() if word != ","]
-    known = sum(_is_known(word, vocabulary) or word == "number" for word in said)
-    return known >= len(said) * READABLE_SHARE if len(said) > FEW_WORDS else known > 0
+    return (Clause(words[a:b], question) for a, b in pairwise(starts) if words[a:b].strip())

@@ -19,15 +19,16 @@ from fhir_svc.record import Json
 
 GAP = r"(?:[^ ,]+ ){0,4}?"
 WORD = re.compile(r"[a-z']+")
+PART = re.compile(r"\(|\)\??|\||[^\s()|]+")
+STRUCTURE = {"(": "(?:", ")": ")", ")?": ")?", "|": "|", "..": GAP}
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What one concept looks for. `link_id` is None for a suspect; `event` reads well in the past tense,
-    `ever` stays true for life.
+    """What one concept looks for. `link_id` is None for a suspect; `event` reads well in the past tense.
 
-    `cancelled_by`, `doubted_by` and `needs` name cues: with the first it says nothing, with the second, or without the
-    third, it is unclear.
+    `ever` stays true for life. `cancelled_by`, `doubted_by` and `needs` name cues: with the first it says nothing, with
+    the second, or without the third, it is unclear.
     """
 
     code: str
@@ -43,7 +44,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """All phrases and cues; `keywords` are those that a misspelt word may stand for."""
+    """All phrases and cues. A misspelt word may stand for one of `keywords`; `plain` are the words of other talk."""
 
     statements: tuple[Phrase, ...]
     suspects: tuple[Phrase, ...]
@@ -51,6 +52,7 @@ class Vocabulary:
     spelling: Mapping[str, str]
     numbers: tuple[tuple[str, Decimal, Decimal], ...]
     known: frozenset[str]
+    plain: frozenset[str]
     keywords: frozenset[str]
 
     @cached_property
@@ -95,6 +97,7 @@ def compile_vocabulary(artefact: Json) -> Vocabulary:
             (c["code"].partition("-")[0], Decimal(str(p["above"])), Decimal(str(p["up-to"])))
             for c, p, _ in of("number")
         ),
+        plain=_words(phrases for role in ("cue", "everyday") for _, _, phrases in of(role)),
         known=keywords | _words(phrases for role in ("cue", "everyday") for _, _, phrases in of(role)),
         keywords=keywords,
     )
@@ -121,16 +124,14 @@ def _pattern(phrases: list[str], families: Mapping[str, list[str]]) -> re.Patter
 
 
 def _regex(phrase: str, families: Mapping[str, list[str]]) -> str:
-    return "".join(_element(part, families) for part in re.findall(r"\([^)]*\)\??|\S+", phrase))
+    return "".join(_element(part, families) for part in PART.findall(phrase))
 
 
 def _element(part: str, families: Mapping[str, list[str]]) -> str:
-    if part == "..":
-        return GAP
+    if part in STRUCTURE:
+        return STRUCTURE[part]
     if part.endswith("?"):
         return f"(?:{_element(part[:-1], families)})?"
-    if part.startswith("("):
-        return "(?:" + "|".join(_regex(option, families) for option in part[1:-1].split("|")) + ")"
     if part.startswith("<"):
         return "(?:" + "|".join(_regex(option, families) for option in families[part[1:-1]]) + ")"
     return re.escape(part) + " "
