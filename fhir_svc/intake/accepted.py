@@ -69,9 +69,10 @@ class Entry:
     """One thing to do, of a Bundle or alone.
 
     `index` is the position in the Bundle (0 for a single resource) and `location` the FHIRPath of its resource, for
-    issues about it (`Bundle.entry[2].resource`, or `Observation`). `method` is POST, PUT or GET. `id` is the id to store
-    under: of the URL for PUT, minted for POST, None for GET and for a conditional update (`condition` set: the query
-    after `Type?`). `resource` (None for GET) carries that id and its references are rewritten to ids of this tenant.
+    issues about it (`Bundle.entry[2].resource`, or `Observation`). `method` is POST, PUT or GET. `id` is the id to
+    store under: of the URL for PUT, minted for POST and for a conditional update (`condition` set: the query after
+    `Type?`; no match stores under the minted id), None for GET. `resource` (None for GET) carries that
+    id, its references rewritten to ids of this tenant.
     `url` is the request's URL as received (relative), for GET. `full_url` is as received.
     """
 

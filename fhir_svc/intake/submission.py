@@ -7,7 +7,7 @@ How the web uses it:
     submission = read_single(body, reading, type="Observation", id="7")  # PUT  /fhir/Observation/7
     accepted = read_bundle(body, reading)                                # POST /fhir  -> Submission | Batch
     submission = read_submit(body, reading)                              # POST /fhir/$submit
-    if not submission.settled:                                           # look up submission.questions etc. in the store
+    if not submission.settled:                                           # look up submission.questions in the store
         submission = settle(submission, {"Patient?identifier=a|b": "Patient/7", "Patient/minted": "Patient/7"}, reading)
 """
 

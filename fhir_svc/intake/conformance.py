@@ -1,0 +1,107 @@
+"""PURE: whether a resource is valid FHIR R4 (else 400) and keeps to our profile (else 422).
+
+    conformance = Conformance(schema)        # the schema of profiles/schema, read by an edge; compiled once
+    conformance.require(resource)            # raises Malformed or Unprocessable with every issue
+    issues = conformance.check(resource)     # the same, as a list; empty for a good resource
+
+Good input is told from bad by the compiled schema alone; only for bad input is it worked out what is wrong, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from fhir_svc.errors import Issue
+from fhir_svc.intake import invariants
+from fhir_svc.intake.faults import ISSUE_LIMIT, MALFORMED, Faults
+from fhir_svc.intake.violations import Explainer
+
+
+class Conformance:
+    """The compiled R4 schema and the rules beside it. Compile once: it takes about 0.1 s and 25 MB."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator(dict(schema), keywords={"x-whole": _Whole})
+        self._explainer = Explainer(schema)
+        self.types: frozenset[str] = frozenset(
+            part["if"]["properties"]["resourceType"]["const"] for part in schema["$defs"]["Resource"]["allOf"]
+        )
+
+    def require(self, resource: dict[str, Any], *, profiles: Collection[str] = ()) -> None:
+        """Raise Malformed (400) or Unprocessable (422) with every issue; `profiles` are those of ours that exist."""
+        self.faults(resource, profiles=profiles).refuse()
+
+    def check(self, resource: dict[str, Any], *, profiles: Collection[str] = ()) -> list[Issue]:
+        """Everything wrong with the resource, R4's rules and ours."""
+        return self.faults(resource, profiles=profiles).issues[:ISSUE_LIMIT]
+
+    def check_r4(self, resource: dict[str, Any]) -> list[Issue]:
+        """What makes the resource no valid FHIR R4."""
+        found = self.faults(resource).found
+        return [issue for fault, issue in found if fault.status == MALFORMED][:ISSUE_LIMIT]
+
+    def faults(self, resource: dict[str, Any], *, root: str | None = None, profiles: Collection[str] = ()) -> Faults:
+        """Everything wrong with the resource, which stands at `root` (its type, unless it is inside a Bundle)."""
+        faults = Faults()
+        root = root or self._root(resource)
+        if not self._validator.is_valid(resource):
+            for error in islice(self._validator.iter_errors(resource), ISSUE_LIMIT):
+                self._explainer.explain(error, root, faults)
+        for one, place in resources(resource, root):
+            if faults.full:
+                break
+            if invariants.is_plain(one):
+                continue
+            parts = list(invariants.nodes(one))
+            invariants.check_r4(one, parts, place, faults)
+            invariants.check_profile(one, parts, place, profiles, faults)
+        return faults
+
+    def _root(self, resource: dict[str, Any]) -> str:
+        """Give the resource's type if R4 has it; a made-up name is not repeated."""
+        name = resource.get("resourceType")
+        return name if isinstance(name, str) and name in self._explainer.types else "Resource"
+
+
+def resources(resource: dict[str, Any], root: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The resource and, for a Bundle or Parameters, those inside it, each with its place and none inside another."""
+    inner = {"Bundle": "entry", "Parameters": "parameter"}.get(str(resource.get("resourceType")))
+    if inner is None:
+        yield resource, root
+        return
+    parts = resource.get(inner)
+    yield (resource | {inner: [_emptied(part) for part in parts]} if isinstance(parts, list) else resource), root
+    for one, place in _inside(parts, f"{root}.{inner}"):
+        yield from resources(one, place)
+
+
+def _inside(parts: Any, path: str) -> Iterator[tuple[dict[str, Any], str]]:
+    for index, part in enumerate(parts if isinstance(parts, list) else ()):
+        if isinstance(part, dict):
+            if isinstance(part.get("resource"), dict):
+                yield part["resource"], f"{path}[{index}].resource"
+            yield from _inside(part.get("part"), f"{path}[{index}].part")
+
+
+def _emptied(part: Any) -> Any:
+    """Leave the resource inside out."""
+    if not isinstance(part, dict):
+        return part
+    kept = {name: value for name, value in part.items() if name != "resource"}
+    return kept | {"part": [_emptied(one) for one in part["part"]]} if isinstance(part.get("part"), list) else kept
+
+
+class _Whole:
+    """Keyword `x-whole`: R4's integers are written without a fraction or exponent (1.0 is a decimal)."""
+
+    def __init__(self, parent_schema: Any, value: Any, schema_path: Any) -> None:
+        """Take what the keyword protocol gives; nothing of it is needed."""
+
+    def validate(self, instance: Any) -> None:
+        """Refuse everything that the parser did not read as an int."""
+        if not isinstance(instance, int):
+            raise ValueError  # noqa: TRY004 - the keyword protocol wants a ValueError

@@ -1,0 +1,229 @@
+"""PURE: the rules of R4 that a JSON schema can't say, and what our profile refuses; one walk over a resource.
+
+The walk itself keeps no paths: an element that breaks a rule is located afterwards, so that good input pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from fhir_svc.intake import narrative, times
+from fhir_svc.intake.accepted import TAKEN
+from fhir_svc.intake.faults import Fault, Faults
+
+ITEM_LIMIT = 2_000
+CODES_NEEDED = ("status", "intent")
+OURS = "https://example.org/fhir-svc/"
+
+_MARKS = frozenset(
+    (
+        *("modifierExtension", "implicitRules", "_implicitRules", "start", "low", "contained", "div", "component"),
+        *(f"_{name}" for name in CODES_NEEDED),
+    )
+)
+
+Node = dict[str, Any]
+
+
+def nodes(root: Any) -> Iterator[Node]:
+    """Every object inside `root`, itself included."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            yield node
+            stack += node.values()
+        elif type(node) is list:
+            stack += node
+
+
+def is_plain(resource: Node) -> bool:
+    """Whether no rule of this module can concern the resource: true of most, and told in one quick walk."""
+    stack: list[Any] = [resource]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            if not _MARKS.isdisjoint(node) or str(node.get("reference"))[:1] == "#":
+                return False
+            stack += [value for value in node.values() if type(value) is dict or type(value) is list]
+        elif type(node) is list:
+            stack += node
+    meta = resource.get("meta")
+    return resource.get("resourceType") != "QuestionnaireResponse" and not (
+        isinstance(meta, dict) and "profile" in meta
+    )
+
+
+def locate(root: Any, wanted: Any, path: str) -> str:
+    """FHIRPath of the object `wanted` (by identity) inside `root`, which stands at `path`."""
+    return next(_paths(root, wanted, path), path)
+
+
+def _paths(node: Any, wanted: Any, path: str) -> Iterator[str]:
+    if node is wanted:
+        yield path
+    elif type(node) is dict:
+        for name, value in node.items():
+            if type(value) is dict or type(value) is list:
+                yield from _paths(value, wanted, f"{path}.{name}")
+    elif type(node) is list:
+        for index, value in enumerate(node):
+            yield from _paths(value, wanted, f"{path}[{index}]")
+
+
+def check_r4(resource: Node, parts: Sequence[Node], path: str, faults: Faults) -> None:
+    """The invariants of one resource with what it contains; `parts` are its `nodes`."""
+    for part in parts:
+        if "start" in part and "end" in part:
+            _period(resource, part, path, faults)
+        elif "low" in part and "high" in part:
+            _range(resource, part, path, faults)
+    for one, place in _with_contained(resource, path):
+        _narrative(one, place, faults)
+    _dangling(resource, parts, path, faults)
+    if "contained" in resource:
+        _contained(resource, path, faults)
+    if resource.get("resourceType") == "Observation":
+        _component_codes(resource, path, faults)
+    elif resource.get("resourceType") == "QuestionnaireResponse":
+        _item_count(parts, path, faults)
+
+
+def check_profile(resource: Node, parts: Sequence[Node], path: str, profiles: Collection[str], faults: Faults) -> None:
+    """What our profile refuses in valid R4: meaning-changing extensions, absent codes, profiles we don't have."""
+    for part in parts:
+        if "modifierExtension" in part:
+            where = f"{locate(resource, part, path)}.modifierExtension"
+            text = "Send no modifierExtension: this service knows none, and each may change what the resource means."
+            faults.add(Fault.MODIFIER_EXTENSION, text, where)
+        if "implicitRules" in part or "_implicitRules" in part:
+            where = f"{locate(resource, part, path)}.implicitRules"
+            faults.add(Fault.IMPLICIT_RULES, "Send no implicitRules: this service knows none.", where)
+        if faults.full:
+            return
+    if resource.get("resourceType") in TAKEN:
+        for name in CODES_NEEDED:
+            if f"_{name}" in resource and name not in resource:
+                faults.add(
+                    Fault.VALUE_REQUIRED, f"Give {name} a value; an extension alone is not one.", f"{path}.{name}"
+                )
+    _profiles(resource, path, profiles, faults)
+
+
+def _profiles(resource: Node, path: str, profiles: Collection[str], faults: Faults) -> None:
+    meta = resource.get("meta")
+    claimed = meta.get("profile") if isinstance(meta, dict) else None
+    for index, url in enumerate(claimed if isinstance(claimed, list) else ()):
+        if isinstance(url, str) and url.startswith(OURS) and url.partition("|")[0] not in profiles:
+            text = "Name only profiles of this service that exist, or none; see /fhir/StructureDefinition."
+            faults.add(Fault.PROFILE_UNKNOWN, text, f"{path}.meta.profile[{index}]")
+
+
+def _with_contained(resource: Node, path: str) -> Iterator[tuple[Node, str]]:
+    yield resource, path
+    contained = resource.get("contained")
+    for index, one in enumerate(contained if isinstance(contained, list) else ()):
+        if isinstance(one, dict):
+            yield one, f"{path}.contained[{index}]"
+
+
+def _period(resource: Node, period: Node, path: str, faults: Faults) -> None:
+    start, end = period["start"], period["end"]
+    if isinstance(start, str) and isinstance(end, str):
+        first, last = times.span(start), times.span(end)
+        if first and last and first[0] > last[1]:
+            where = locate(resource, period, path)
+            faults.add(Fault.INVARIANT, "per-1: let a period end no earlier than it starts.", where)
+
+
+def _range(resource: Node, found: Node, path: str, faults: Faults) -> None:
+    low, high = found["low"], found["high"]
+    if isinstance(low, dict) and isinstance(high, dict) and low.get("code") == high.get("code"):
+        least, most = low.get("value"), high.get("value")
+        if isinstance(least, int | Decimal) and isinstance(most, int | Decimal) and least > most:
+            where = locate(resource, found, path)
+            faults.add(Fault.INVARIANT, "rng-2: give a range whose low is not above its high.", where)
+
+
+def _narrative(resource: Node, path: str, faults: Faults) -> None:
+    text = resource.get("text")
+    div = text.get("div") if isinstance(text, dict) else None
+    wrong = narrative.fault(div) if isinstance(div, str) else None
+    if wrong:
+        faults.add(Fault.NARRATIVE, wrong, f"{path}.text.div")
+
+
+def _local_targets(part: Any) -> Iterator[str]:
+    """The id of everything contained that a reference, canonical or URI in `part` points to."""
+    for node in nodes(part):
+        for value in node.values():
+            for one in value if type(value) is list else (value,):
+                if type(one) is str and one[:1] == "#":
+                    yield one[1:]
+
+
+def _dangling(resource: Node, parts: Sequence[Node], path: str, faults: Faults) -> None:
+    """ref-1: a #reference to what is not contained."""
+    contained = {one.get("id") for one, _ in _with_contained(resource, path) if one is not resource}
+    for part in parts:
+        target = part.get("reference")
+        if type(target) is str and target[:1] == "#" and target != "#" and target[1:] not in contained:
+            where = f"{locate(resource, part, path)}.reference"
+            faults.add(Fault.CONTAINED_MISSING, "ref-1: contain what #references point to.", where)
+
+
+def _contained(resource: Node, path: str, faults: Faults) -> None:
+    """dom-3, ids that differ, no circles among contained resources."""
+    inside = [(one, place) for one, place in _with_contained(resource, path) if one is not resource]
+    names = [str(one.get("id")) for one, _ in inside]
+    if len(set(names)) < len(names):
+        faults.add(Fault.INVARIANT, "Give contained resources ids that differ.", f"{path}.contained")
+    outside = {name: value for name, value in resource.items() if name != "contained"}
+    named = set(_local_targets(outside))
+    links = {name: set(_local_targets(one)) for name, (one, _) in zip(names, inside, strict=True)}
+    for name, (_, place) in zip(names, inside, strict=True):
+        named_here = named.union(*(targets for other, targets in links.items() if other != name))
+        if name not in named_here and "" not in links[name]:
+            faults.add(Fault.INVARIANT, "dom-3: contain only what the resource refers to.", place)
+        if _circular(name, links):
+            text = "Let contained resources not refer to each other in a circle."
+            faults.add(Fault.CONTAINED_CIRCULAR, text, place)
+
+
+def _circular(start: str, links: Mapping[str, set[str]]) -> bool:
+    """Whether following the links from `start` leads back to it."""
+    reached: set[str] = set()
+    ahead = list(links.get(start, ()))
+    while ahead:
+        name = ahead.pop()
+        if name == start:
+            return True
+        if name not in reached:
+            reached.add(name)
+            ahead += links.get(name, ())
+    return False
+
+
+def _codings(concept: Any) -> list[Any]:
+    coding = concept.get("coding") if isinstance(concept, dict) else None
+    return coding if isinstance(coding, list) else []
+
+
+def _component_codes(observation: Node, path: str, faults: Faults) -> None:
+    """obs-7: a component with the Observation's own code, where the Observation has a value too."""
+    components = observation.get("component")
+    if not isinstance(components, list) or not any(name.startswith("value") for name in observation):
+        return
+    own = _codings(observation.get("code"))
+    for index, component in enumerate(components):
+        if isinstance(component, dict) and any(coding in own for coding in _codings(component.get("code"))):
+            text = "obs-7: give the value once, in value[x] or in the component with the same code."
+            faults.add(Fault.INVARIANT, text, f"{path}.component[{index}].code")
+
+
+def _item_count(parts: Sequence[Node], path: str, faults: Faults) -> None:
+    items = sum(len(part["item"]) for part in parts if isinstance(part.get("item"), list))
+    if items > ITEM_LIMIT:
+        faults.add(Fault.TOO_MANY_ITEMS, f"Send at most {ITEM_LIMIT} items.", f"{path}.item")
