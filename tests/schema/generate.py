@@ -59,21 +59,22 @@ DAY = (
 )
 TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
 ZONE = r"(?:Z|[+\-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+SOLID = r"[^ \t\r\n]"  # the published \s and \S mean ASCII white space: a no-break space is a character like any other
 # The published patterns let 30 February through; these don't.
 PATTERNS = {
     "base64Binary": r"^(?:\s*[0-9a-zA-Z+/=]{4}\s*)+$",
-    "canonical": r"^\S+$",
-    "code": r"^[^\s]+(?: [^\s]+)*$",
+    "canonical": rf"^{SOLID}+$",
+    "code": rf"^{SOLID}+(?:[ \t\r\n]{SOLID}+)*$",
     "date": rf"^(?:{YEAR}(?:-(?:0[1-9]|1[0-2]))?|{DAY})$",
     "dateTime": rf"^(?:{YEAR}(?:-(?:0[1-9]|1[0-2]))?|{DAY}(?:T{TIME}{ZONE})?)$",
     "id": rf"^{ID}$",
     "instant": rf"^{DAY}T{TIME}{ZONE}$",
     "oid": r"^urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+$",
     "time": rf"^{TIME}$",
-    "uri": r"^\S+$",
-    "url": r"^\S+$",
+    "uri": rf"^{SOLID}+$",
+    "url": rf"^{SOLID}+$",
     "uuid": r"^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-    "string": r"^[ \r\n\t\S]+$",
+    "string": r"[\s\S]",
     "markdown": r"\S",
     "xhtml": r"\S",
 }
