@@ -1,11 +1,20 @@
-"""PURE: everything that an evaluation writes, as FHIR R4 resources with ids that repeat."""
+"""PURE: everything that an evaluation writes, as FHIR R4 resources with ids that repeat.
+
+The same decision over the same record gives the same bytes. What exists already is not written again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fhir_svc.decision import Decision
+from fhir_svc.decision import Concern, Decision
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders import measures, notices, provenance, requests, tasks
+from fhir_svc.orders.definitions import key_of
+from fhir_svc.orders.identity import references
+from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
+from fhir_svc.orders.states import fresh
+from fhir_svc.orders.trace import guidance
 from fhir_svc.orders.writes import Writes
 from fhir_svc.record import Record
 
@@ -21,4 +30,117 @@ def write_down(
     submissions: Sequence[tuple[str, str]],
 ) -> Writes:
     """The resources of one evaluation: `submissions` are pairs of GuidanceResponse id and request identifier."""
-    raise NotImplementedError
+    sheet = Sheet(decision, record, knowledge, scope, seed, subject, submissions)
+    drafts = _take_back_and_draft(sheet)
+    for derived in measures.derived_observations(sheet):
+        sheet.create(derived)
+    new = [*drafts, *_notify(sheet)]
+    for concern in decision.concerns:
+        sheet.create(notices.issue(sheet, concern, _implicated(sheet, concern, drafts)))
+    _assert(sheet)
+    result = _group(sheet, new)
+    return Writes(guidance(sheet, result), tuple(sheet.writes))
+
+
+def _take_back_and_draft(sheet: Sheet) -> list[Resource]:
+    for withdrawal in sheet.decision.withdrawals:
+        order, task = requests.taken_back(sheet, withdrawal)
+        sheet.replace(withdrawal.draft, order)
+        if task:
+            sheet.replace(*task)
+    for kept in sheet.decision.kept:
+        newer = requests.refreshed(sheet, kept)
+        if newer:
+            sheet.replace(kept.existing, newer)
+    drafts = []
+    for order in sheet.decision.orders:
+        draft = requests.draft(sheet, order)
+        if sheet.create(draft):
+            drafts.append(draft)
+            sheet.create(tasks.approve(sheet, order, draft))
+    return drafts
+
+
+def _notify(sheet: Sheet) -> list[Resource]:
+    """Flags, reviews and messages; the reviews and messages that are new."""
+    flags = [notices.red_flag(sheet, rule) for rule in sheet.decision.red_flags]
+    renewed = {rule for rule, flag in zip(sheet.decision.red_flags, flags, strict=True) if _raise(sheet, flag)}
+    for stored, flag in notices.resolved(sheet, renewed):
+        sheet.replace(stored, flag)
+    new = []
+    for review in sheet.decision.reviews:
+        task = tasks.review(sheet, review)
+        if sheet.create(task):
+            new.append(task)
+        if review.about is not None:
+            sheet.create(notices.signer_flag(sheet, review))
+    for held in sheet.decision.messages:
+        message = notices.message(sheet, held)
+        if sheet.create(message):
+            new.append(message)
+    return new
+
+
+def _raise(sheet: Sheet, flag: Resource) -> bool:
+    """Write a Flag, or make an inactive one active again; says whether it is new."""
+    stored = sheet.ours.get(f"Flag/{flag['id']}")
+    if stored is not None and stored.content["status"] != "active":
+        sheet.replace(stored, fresh(flag))
+        return False
+    return sheet.create(flag)
+
+
+def _implicated(sheet: Sheet, concern: Concern, drafts: Sequence[Resource]) -> list[str]:
+    """The drafts that a concern touches: of its order, or drafted in its place."""
+    if concern.order is None:
+        return []
+    swapped = {order.key for order in sheet.decision.orders if order.instead_of == concern.order}
+    wanted = {concern.order, *swapped}
+    new = [f"ServiceRequest/{draft['id']}" for draft in drafts if key_of(draft) in wanted]
+    held = [kept.existing.local for kept in sheet.decision.kept if kept.order.key in wanted]
+    return [*new, *held]
+
+
+def _assert(sheet: Sheet) -> None:
+    """Provenance of the orders that the software drafted or refreshed, and of what it derived."""
+    targets = [
+        f"{write.resource['resourceType']}/{write.resource['id']}/_history/{(write.version or 0) + 1}"
+        for write in sheet.writes
+        if write.resource["resourceType"] in {"ServiceRequest", "Observation"}
+    ]
+    if targets:
+        orders = [*sheet.decision.orders, *(kept.order for kept in sheet.decision.kept)]
+        evidence = references(source for order in orders for source in (*order.evidence, *order.attached))
+        sheet.create(provenance.asserted(targets, evidence, identity=sheet.requisition, at=sheet.decision.at))
+
+
+def _group(sheet: Sheet, new: Sequence[Resource]) -> str | None:
+    """The RequestGroup of what is new; without anything new, that of the orders which still stand."""
+    if new:
+        actions = [_action(held) for held in new]
+        group = made(
+            "RequestGroup",
+            sheet.requisition,
+            instantiatesCanonical=[sheet.decision.criteria],
+            groupIdentifier=identifier("requisition", sheet.requisition),
+            status="active",
+            intent="proposal",
+            subject=sheet.patient,
+            authoredOn=sheet.at,
+            reasonReference=[sheet.reason],
+            action=actions,
+        )
+        sheet.create(group)
+        return f"RequestGroup/{sheet.requisition}"
+    earlier = [kept.existing.content.get("requisition", {}).get("value") for kept in sheet.decision.kept]
+    return next((f"RequestGroup/{value}" for value in earlier if f"RequestGroup/{value}" in sheet.ours), None)
+
+
+def _action(resource: Resource) -> Resource:
+    """One line of the proposal."""
+    said = resource.get("code") or resource["reasonCode"][0]
+    return {
+        "title": said.get("text") or said["coding"][0]["code"],
+        "priority": resource["priority"],
+        "resource": {"reference": f"{resource['resourceType']}/{resource['id']}"},
+    }

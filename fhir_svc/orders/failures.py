@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.orders.writes import Writes
+from fhir_svc.orders.definitions import ladder, task_definition
+from fhir_svc.orders.identity import derived
+from fhir_svc.orders.sheet import Resource, identifier, made
+from fhir_svc.orders.states import moment
+from fhir_svc.orders.terms import BASE, extensions, parts, system
+from fhir_svc.orders.writes import Write, Writes
 
 
 def failure(
@@ -17,6 +22,42 @@ def failure(
     seed: str,
     subject: str,
     submissions: Sequence[tuple[str, str]],
+    criteria: str = f"{BASE}/PlanDefinition/lbp-lss|1.0.0",
 ) -> Writes:
-    """GuidanceResponses with status failure and one review Task, priority asap."""
-    raise NotImplementedError
+    """GuidanceResponses with status failure and one review Task, priority asap; the same arguments, the same bytes."""
+    guidance = tuple(_failed(identity, request, criteria, subject, at) for identity, request in submissions)
+    steps, definition = ladder(knowledge), task_definition(knowledge, "task-review")
+    texts = [
+        parts(held, "text")[0] for held in extensions(definition, "wording") if parts(held, "reason") == ["failure"]
+    ]
+    due = steps.deadline("asap", None, at)
+    reason = {"reference": f"GuidanceResponse/{submissions[0][0]}"}
+    task = made(
+        "Task",
+        derived("Task", "failure", scope, seed, criteria),
+        status="requested",
+        intent="order",
+        priority="asap",
+        code=definition["code"],
+        description=texts[0],
+        focus=reason,
+        authoredOn=moment(at),
+        lastModified=moment(at),
+        reasonCode={"coding": [{"system": system("task-reason"), "code": "failure"}], "text": texts[0]},
+        reasonReference=reason,
+        **{"for": {"reference": subject}},
+        **({"restriction": {"period": {"end": moment(due)}}} if due else {}),
+    )
+    return Writes(guidance, (Write(task),))
+
+
+def _failed(identity: str, request: str, criteria: str, subject: str, at: datetime) -> Resource:
+    return made(
+        "GuidanceResponse",
+        identity,
+        requestIdentifier=identifier("submission", request),
+        moduleCanonical=criteria,
+        status="failure",
+        subject={"reference": subject},
+        occurrenceDateTime=moment(at),
+    )

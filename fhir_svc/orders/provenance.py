@@ -13,14 +13,15 @@ from fhir_svc.orders.terms import AIAST, extension, namespace
 
 SIGNATURE_TYPE = {"system": "urn:iso-astm:E1762-95:2013", "code": "1.2.840.10065.1.12.1.1"}
 _AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+_UPDATE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": "UPDATE"}]}
 SERVICE = {"type": "Device", "identifier": {"system": namespace("device"), "value": "fhir-svc"}, "display": "fhir-svc"}
 
 
 def asserted(targets: Sequence[str], evidence: Sequence[str], *, identity: str, at: datetime) -> dict[str, Any]:
     """What the software asserted from which evidence: `targets` and `evidence` are versioned references."""
     return {
-        **_provenance(derived("Provenance", identity), targets, at, "CREATE"),
+        **_provenance(derived("Provenance", identity), targets, at),
+        "meta": {"security": [AIAST]},
         "agent": [agent("assembler", SERVICE)],
         **_entities(evidence, "source"),
     }
@@ -29,7 +30,8 @@ def asserted(targets: Sequence[str], evidence: Sequence[str], *, identity: str, 
 def revised(target: str, previous: str, *, by: By, at: datetime) -> dict[str, Any]:
     """A physician's own change: the new version, made from the previous one."""
     return {
-        **_provenance(derived("Provenance", "revised", target), [target], at, "UPDATE"),
+        **_provenance(derived("Provenance", "revised", target), [target], at),
+        "activity": _UPDATE,
         "agent": [agent("author", by.json)],
         **_entities([previous], "revision"),
     }
@@ -46,7 +48,8 @@ def signed(
 ) -> dict[str, Any]:
     """The signature over a draft's version, by whom, on which evidence; `overrides` are blockers with their reason."""
     made = {
-        **_provenance(derived("Provenance", "signed", target), [target], at, "UPDATE"),
+        **_provenance(derived("Provenance", "signed", target), [target], at),
+        "activity": _UPDATE,
         "agent": [agent("author", by.json), agent("assembler", SERVICE)],
         **_entities(evidence, "source"),
         "signature": [_signature(jws, by, at)],
@@ -60,15 +63,12 @@ def agent(code: str, who: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": {"coding": [{"system": _AGENT, "code": code}]}, "who": dict(who)}
 
 
-def _provenance(identity: str, targets: Sequence[str], at: datetime, activity: str) -> dict[str, Any]:
-    made: dict[str, Any] = {"resourceType": "Provenance", "id": identity}
-    if activity == "CREATE":
-        made["meta"] = {"security": [AIAST]}
+def _provenance(identity: str, targets: Sequence[str], at: datetime) -> dict[str, Any]:
     return {
-        **made,
+        "resourceType": "Provenance",
+        "id": identity,
         "target": [{"reference": target} for target in targets],
         "recorded": moment(at),
-        "activity": {"coding": [{"system": _ACTIVITY, "code": activity}]},
     }
 
 

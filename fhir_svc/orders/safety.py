@@ -1,13 +1,162 @@
-"""PURE: the safety controls between what the rules want and what is drafted (R13 to R16, R43)."""
+"""PURE: the safety controls between what the rules want and what is drafted: R16 (b)(c), R14, R13, R15, R43, R16 (a).
+
+The plan and the ActivityDefinitions say what the controls are; this says in which order they act and what they leave.
+"""
 
 from __future__ import annotations
 
-from fhir_svc.criteria.findings import Findings
-from fhir_svc.decision import Decision
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fhir_svc.criteria.findings import Control, Findings
+from fhir_svc.decision import Decision, Kept, Order, Outcome, Review, RuleOutcome, Withdrawal
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.record import Record, Site
+from fhir_svc.orders.amendments import unsupported
+from fhir_svc.orders.candidates import covered, from_want, merged
+from fhir_svc.orders.controls import Passage
+from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, task_definition
+from fhir_svc.orders.imaging import Screened, screen
+from fhir_svc.orders.reasons import reasons
+from fhir_svc.orders.repeats import Repeats
+from fhir_svc.orders.screening import cleared, turned_on
+from fhir_svc.orders.terms import extensions, parts
+from fhir_svc.record import Record, Site, Stored
+
+_SIGNED = frozenset({"active", "on-hold"})
+
+# R14 is met whenever pregnant = yes, whether or not a draft is there to control.
+_STANDS_ALONE = frozenset({"R14"})
 
 
 def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site) -> Decision:
     """Take what the rules found through every safety control, in the order of the criteria, to a Decision."""
-    raise NotImplementedError
+    steps = ladder(knowledge)
+    kinds = _kinds(findings, knowledge)
+    wanted = [from_want(want) for want in findings.wants]
+    earlier = screen(wanted, findings, record, kinds, site, suppression_days(knowledge, site))
+    rules = {rule.id: rule for rule in _after_suppression(findings, earlier)}
+
+    candidates = covered(merged(earlier.candidates, steps), kinds, steps)
+    passage = Passage(candidates, steps, cleared(record, knowledge)).run(_controls(findings, record, knowledge))
+
+    unfit = list(unsupported(record, list(rules.values()), frozenset({"draft"})))
+    signed = list(unsupported(record, list(rules.values()), _SIGNED))
+    displaced = _displaced(record, passage, earlier, kinds, unfit)
+    repeats = Repeats(record, steps, findings.at, frozenset(held.id for held in (*unfit, *displaced)))
+    for found in passage.candidates:
+        own = [rules[rule] for rule in found.rules]
+        because = (*found.reasons, *reasons(kinds[found.key], own, record, knowledge))
+        repeats.take(replace(found, reasons=tuple(because)), kinds[found.key], own)
+
+    settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
+    reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage)]
+    reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
+    flags = [*findings.flags, *earlier.flags, *passage.flags]
+    flags += ["DUPLICATE_SUPPRESSED"] if repeats.suppressed else []
+    flags += ["DRAFTS_REVOKED"] if unfit else []
+    return Decision(
+        at=findings.at,
+        criteria=findings.criteria,
+        level=findings.level,
+        flags=tuple(sorted(set(flags))),
+        rules=tuple(settled),
+        orders=tuple(repeats.orders),
+        reviews=tuple(held for at, held in enumerate(reviews) if held not in reviews[:at]),
+        messages=findings.messages,
+        concerns=(*findings.concerns, *earlier.concerns, *passage.concerns, *repeats.concerns),
+        red_flags=findings.red_flags,
+        facts=findings.facts,
+        missing=findings.missing,
+        data_required=findings.data_required,
+        next_change=findings.next_change,
+        withdrawals=(
+            *(Withdrawal(held, "source-withdrawn") for held in unfit),
+            *(Withdrawal(held, "superseded") for held in (*displaced, *repeats.superseded)),
+        ),
+        kept=tuple(repeats.kept),
+    )
+
+
+def suppression_days(knowledge: Knowledge, site: Site) -> int:
+    """For how many days a completed study makes the same study a duplicate: the site's own value, else the default."""
+    declared = next(extensions(task_definition(knowledge, "task-approve"), "imaging-window"))
+    name, default = parts(declared, "parameter")[0], parts(declared, "days")[0]
+    return int(site.values.get(name, default))
+
+
+def _kinds(findings: Findings, knowledge: Knowledge) -> Mapping[str, OrderKind]:
+    keys = {want.key for want in findings.wants}
+    keys |= {held.replacement for held in findings.controls if held.replacement}
+    return {key: order_kind(knowledge, key) for key in sorted(keys)}
+
+
+def _controls(findings: Findings, record: Record, knowledge: Knowledge) -> list[Control]:
+    """The plan's controls; those that a physician's own screening turns on count as met."""
+    on = turned_on(record, knowledge)
+    return [replace(held, outcome=Outcome.MET) if held.id in on else held for held in findings.controls]
+
+
+def _after_suppression(findings: Findings, earlier: Screened) -> list[RuleOutcome]:
+    """A rule whose every order the earlier imaging suppresses did nothing: it is not met."""
+    kept = {rule for held in earlier.candidates for rule in held.rules}
+    idle = {rule for held in earlier.suppressed for rule in held.rules} - kept
+    return [replace(rule, outcome=Outcome.NOT_MET) if rule.id in idle else rule for rule in findings.rules]
+
+
+def _displaced(
+    record: Record, passage: Passage, earlier: Screened, kinds: Mapping[str, OrderKind], unfit: Sequence[Stored]
+) -> list[Stored]:
+    """Our unsigned drafts of orders that a control has just replaced, blocked, suppressed or made needless."""
+    final = {held.key for held in passage.candidates}
+    out = {*passage.removed, *(held.key for held in earlier.suppressed)}
+    out |= {key for held in passage.candidates for key in kinds[held.key].covers}
+    return [
+        held
+        for held in record.of("ServiceRequest", ours=True)
+        if held.content.get("status") == "draft" and key_of(held.content) in out - final and held not in unfit
+    ]
+
+
+def _for_signers(signed: Sequence[Stored], record: Record, passage: Passage) -> list[Review]:
+    """What the signers of orders must hear: the evidence withdrew them, or a control now forbids them."""
+    told = [_signer_review("R43", held) for held in signed]
+    for held in record.of("ServiceRequest", ours=True):
+        rule = passage.removed.get(key_of(held.content) or "")
+        if rule and held.content.get("status") in _SIGNED and held not in signed:
+            told.append(_signer_review(rule, held))
+    return told
+
+
+def _signer_review(reason: str, held: Stored) -> Review:
+    return Review(reason, "asap", tuple(extensions(held.content, "rule")), about=held)
+
+
+def _settled(
+    rules: Mapping[str, RuleOutcome], passage: Passage, earlier: Screened, repeats: Repeats, *, revised: bool
+) -> list[RuleOutcome]:
+    """The final outcomes: a control is met when it changed, held or flagged something."""
+    said = dict.fromkeys(passage.touched, Outcome.MET)
+    said |= dict.fromkeys(passage.unclear - passage.touched, Outcome.CANNOT_TELL)
+    said["R16"] = Outcome.MET if repeats.suppressed else earlier.outcome
+    said["R43"] = Outcome.MET if revised else Outcome.NOT_MET
+    for rule in passage.rules - said.keys():
+        stands = rule in _STANDS_ALONE and rules[rule].outcome is Outcome.MET
+        said[rule] = Outcome.MET if stands else Outcome.NOT_MET
+    return [replace(rule, outcome=said.get(rule.id, rule.outcome)) for rule in rules.values()]
+
+
+def _without_draft(
+    rules: Sequence[RuleOutcome],
+    orders: Sequence[Order],
+    kept: Sequence[Kept],
+    reviews: Sequence[Review],
+    steps: Ladder,
+) -> list[Review]:
+    """A review for every met rule of level SOON or above that leaves neither a draft nor other work."""
+    seen = {rule for held in (*orders, *(found.order for found in kept)) for rule in held.rules}
+    seen |= {rule for review in reviews if review.about is None for rule in (review.reason, *review.rules)}
+    return [
+        Review(rule.id, steps.priority_of(rule.level), (rule.id,), rule.level, rule.title)
+        for rule in rules
+        if rule.outcome is Outcome.MET and rule.id not in seen and steps.at_least(rule.level, "SOON")
+    ]

@@ -1,0 +1,68 @@
+"""PURE: R43. What to take back when a newer version of the source no longer supports it.
+
+Only a rule that is not met withdraws, never one that cannot be told, except where a draft rests on sources that were
+entered in error alone. Time passing withdraws nothing: some evidence must have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from fhir_svc.decision import Outcome, RuleOutcome
+from fhir_svc.orders.signature import evidence
+from fhir_svc.orders.terms import extensions
+from fhir_svc.record import Json, Record, Stored
+
+# What is attached for the signer to see, or says only who the patient is, decides nothing.
+_SHOWN = frozenset({"Patient", "ServiceRequest", "DiagnosticReport", "ImagingStudy"})
+
+
+def unsupported(record: Record, rules: Sequence[RuleOutcome], statuses: frozenset[str]) -> Iterator[Stored]:
+    """Our orders in these states that the evidence no longer supports."""
+    outcomes = {rule.id: rule for rule in rules}
+    for held in record.of("ServiceRequest", ours=True):
+        if held.content.get("status") in statuses and is_withdrawn(
+            evidence(held.content), extensions(held.content, "rule"), outcomes, record
+        ):
+            yield held
+
+
+def is_withdrawn(
+    cited: Iterable[str], rule_ids: Iterable[str], outcomes: Mapping[str, RuleOutcome], record: Record
+) -> bool:
+    """Whether what was asserted for these rules from these versions is no longer supported."""
+    rules = [outcomes[rule] for rule in rule_ids if rule in outcomes]
+    said = {rule.outcome for rule in rules}
+    known = set(cited)
+    if not rules or Outcome.MET in said:
+        return False
+    current = {stored.local: stored for stored in record.current}
+    if said == {Outcome.NOT_MET}:
+        return any(_changed(name, current) for name in known) or _newer(rules, known)
+    decisive = [name for name in known if name.partition("/")[0] not in _SHOWN]
+    return bool(decisive) and all(_in_error(name, current) for name in decisive)
+
+
+def _changed(name: str, current: Mapping[str, Stored]) -> bool:
+    held = current.get(_local(name))
+    return held is None or held.reference != name
+
+
+def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:
+    locals_known = {_local(name) for name in known}
+    return any(source.local not in locals_known for rule in rules for fact in rule.facts for source in fact.sources)
+
+
+def _in_error(name: str, current: Mapping[str, Stored]) -> bool:
+    held = current.get(_local(name))
+    return held is not None and _withdrawn_by_source(held.content)
+
+
+def _withdrawn_by_source(content: Json) -> bool:
+    verification = content.get("verificationStatus", {})
+    said = [coding.get("code") for coding in verification.get("coding", ())] if isinstance(verification, dict) else []
+    return "entered-in-error" in [content.get("status"), *said]
+
+
+def _local(name: str) -> str:
+    return name.partition("/_history/")[0]

@@ -1,0 +1,40 @@
+"""PURE: what the criteria computed from measurements, written down as Observations with their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from fhir_svc.decision import Fact
+from fhir_svc.orders.identity import deciding, derived, references
+from fhir_svc.orders.provenance import SERVICE
+from fhir_svc.orders.sheet import Resource, Sheet, made
+from fhir_svc.orders.terms import system
+
+
+def derived_observations(sheet: Sheet) -> Iterator[Resource]:
+    """One Observation for every computed fact that is a code of CodeSystem `measure`."""
+    known = set(sheet.knowledge.codes("measure"))
+    for name in sorted(known & sheet.decision.facts.keys()):
+        fact = sheet.decision.facts[name]
+        measured = [source for source in fact.sources if source.type == "Observation"]
+        if measured and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool):
+            yield _observation(sheet, fact)
+
+
+def _observation(sheet: Sheet, fact: Fact) -> Resource:
+    sources = references(fact.sources)
+    identity = derived("Observation", sheet.scope, fact.name, deciding([fact]), *sources)
+    unit = {"unit": fact.unit, "system": "http://unitsofmeasure.org", "code": fact.unit} if fact.unit else {}
+    return made(
+        "Observation",
+        identity,
+        status="final",
+        code={"coding": [{"system": system("measure"), "code": fact.name}]},
+        subject=sheet.patient,
+        effectiveDateTime=fact.date or sheet.at,
+        issued=sheet.at,
+        performer=[dict(SERVICE)],
+        valueQuantity={"value": fact.value, **unit},
+        derivedFrom=[{"reference": name} for name in sources],
+    )

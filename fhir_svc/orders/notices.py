@@ -1,0 +1,125 @@
+"""PURE: Flags, messages and DetectedIssues: each once per patient and reason while the deciding values are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_svc.decision import Concern, Message, Review
+from fhir_svc.errors import Broken
+from fhir_svc.orders.amendments import is_withdrawn
+from fhir_svc.orders.identity import deciding, references
+from fhir_svc.orders.provenance import SERVICE
+from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
+from fhir_svc.orders.states import fresh
+from fhir_svc.orders.terms import concept, extension, extensions
+from fhir_svc.orders.trace import items, questionnaires
+from fhir_svc.record import Stored
+
+_CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical"}
+
+
+def red_flag(sheet: Sheet, rule: str) -> Resource:
+    """The active Flag of a red flag, with the versions it rests on."""
+    evidence = references(source for fact in sheet.facts([rule]) for source in fact.sources)
+    return _flag(sheet, sheet.once("Flag", rule, rules=[rule]), rule, evidence)
+
+
+def signer_flag(sheet: Sheet, review: Review) -> Resource:
+    """The Flag that tells the signer of an order that its evidence has changed."""
+    about = review.about
+    if about is None:
+        raise Broken("a flag to a signer is about an order")
+    identity = sheet.once("Flag", review.reason, about.local, rules=review.rules)
+    flag = _flag(sheet, identity, review.reason, [about.reference])
+    signer = about.content.get("requester")
+    to = [{"url": extension("recipient"), "valueReference": signer}] if signer else []
+    return flag | {"extension": [*flag["extension"], *to]}
+
+
+def resolved(sheet: Sheet, renewed: set[str]) -> list[tuple[Stored, Resource]]:
+    """Our active Flags that the evidence withdrew, or that a newer Flag of the same rule (`renewed`) replaces."""
+    outcomes = {rule.id: rule for rule in sheet.decision.rules}
+    found = []
+    for held in sheet.record.of("Flag", ours=True):
+        rules = list(extensions(held.content, "rule"))
+        cited = [reference["reference"] for reference in extensions(held.content, "evidence")]
+        over = bool(renewed & set(rules)) or is_withdrawn(cited, rules, outcomes, sheet.record)
+        if held.content["status"] == "active" and rules != ["R43"] and over:
+            period = {**held.content.get("period", {}), "end": sheet.at}
+            found.append((held, fresh(held.content) | {"status": "inactive", "period": period}))
+    return found
+
+
+def message(sheet: Sheet, held: Message) -> Resource:
+    """A CommunicationRequest in the words of its ActivityDefinition."""
+    definition = sheet.knowledge.find("ActivityDefinition", f"message-{held.reason.lower().replace('_', '-')}")
+    if definition is None:
+        raise Broken("a message reason has no ActivityDefinition", error="unknown-message")
+    texts = [*extensions(definition, "patient-text"), *extensions(definition, "clinician-text")]
+    if any(extensions(definition, "asks-missing")):
+        texts += _questions(sheet, held.missing)
+    texts += extensions(definition, "disclaimer")
+    identity = sheet.once("CommunicationRequest", held.reason, rules=held.rules, more=held.missing)
+    return made(
+        "CommunicationRequest",
+        identity,
+        identifier=[identifier("message", identity)],
+        groupIdentifier=identifier("requisition", sheet.requisition),
+        status="active",
+        priority=definition["priority"],
+        subject=sheet.patient,
+        about=[sheet.reason],
+        payload=[{"contentString": text} for text in texts],
+        occurrenceDateTime=sheet.at,
+        authoredOn=sheet.at,
+        recipient=_recipients(sheet, definition["participant"]),
+        sender=dict(SERVICE),
+        reasonCode=[concept("message-reason", held.reason, definition["title"])],
+    )
+
+
+def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
+    """A DetectedIssue: contraindication, duplicate or conflict, and the draft it touches."""
+    evidence = references(source for fact in held.facts for source in fact.sources)
+    parts = (held.kind, held.rule, held.order or "")
+    identity = sheet.once("DetectedIssue", *parts, more=[deciding(held.facts), held.text])
+    return made(
+        "DetectedIssue",
+        identity,
+        identifier=[identifier("detected-issue", identity)],
+        status="final",
+        code=concept("detected-issue", held.kind, rule_concept(sheet, held.rule).get("text")),
+        patient=sheet.patient,
+        identifiedDateTime=sheet.at,
+        author=dict(SERVICE),
+        **({"implicated": [{"reference": name} for name in implicated]} if implicated else {}),
+        **({"evidence": [{"detail": [{"reference": name} for name in evidence]}]} if evidence else {}),
+        **({"detail": held.text} if held.text else {}),
+    )
+
+
+def _flag(sheet: Sheet, identity: str, reason: str, evidence: Sequence[str]) -> Resource:
+    return made(
+        "Flag",
+        identity,
+        extension=[
+            {"url": extension("rule"), "valueCode": reason},
+            *({"url": extension("evidence"), "valueReference": {"reference": name}} for name in evidence),
+        ],
+        identifier=[identifier("flag", identity)],
+        status="active",
+        category=[{"coding": [dict(_CATEGORY)]}],
+        code=rule_concept(sheet, reason),
+        subject=sheet.patient,
+        period={"start": sheet.at},
+        author=dict(SERVICE),
+    )
+
+
+def _questions(sheet: Sheet, missing: Sequence[str]) -> list[str]:
+    asked = {name: item for form in questionnaires(sheet) for name, item in items(form).items()}
+    return [str(asked[name]["text"]) for name in missing if asked.get(name, {}).get("text")]
+
+
+def _recipients(sheet: Sheet, participants: Sequence[Resource]) -> list[Resource]:
+    return [sheet.patient if held["type"] == "patient" else {"display": held["role"]["text"]} for held in participants]

@@ -1,0 +1,122 @@
+"""PURE: R16 (a). An order that already stands is not drafted again; one decided on is not asked for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from fhir_svc.decision import Concern, Kept, Order, RuleOutcome
+from fhir_svc.orders.candidates import Candidate
+from fhir_svc.orders.definitions import Ladder, OrderKind, key_of
+from fhir_svc.orders.identity import deciding, references
+from fhir_svc.orders.signature import evidence
+from fhir_svc.orders.terms import STATUS_REASON_EXTENSION, codes, extensions, system
+from fhir_svc.record import Record, Stored
+
+_STANDING = frozenset({"draft", "active", "on-hold"})
+
+
+@dataclass
+class Repeats:
+    """Sorts candidates into new orders and orders that are held back by what already stands.
+
+    `kept` are held back by an order of ours; `superseded` are our drafts that a new one takes the place of.
+    """
+
+    record: Record
+    ladder: Ladder
+    at: datetime
+    gone: frozenset[str] = frozenset()
+    orders: list[Order] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    superseded: list[Stored] = field(default_factory=list)
+    concerns: list[Concern] = field(default_factory=list)
+    suppressed: bool = False
+
+    def take(self, candidate: Candidate, kind: OrderKind, rules: Sequence[RuleOutcome]) -> None:
+        """Draft it, or hold it back."""
+        order = _order(candidate, rules)
+        same = [held for held in self._orders(kind) if held.content.get("status") in _STANDING]
+        holding = [held for held in same if self._holds(held, order)]
+        decided = [held for held in self._orders(kind) if _decided(held) and held.ours]
+        settled = [held for held in decided if self._settles(held, order, rules)]
+        if holding or settled:
+            self._hold_back(order, [*holding, *settled])
+            return
+        drafts = [held for held in same if held.ours and held.content["status"] == "draft"]
+        shown = [held for held in same if held not in drafts]
+        shown += decided if self.ladder.presses(order.priority) else []
+        self.superseded += drafts
+        self.orders.append(_with(order, tuple(shown), tuple(held.id for held in drafts)))
+
+    def _orders(self, kind: OrderKind) -> list[Stored]:
+        found = [held for held in self.record.of("ServiceRequest") if held.id not in self.gone or not held.ours]
+        return [held for held in found if key_of(held.content, [kind]) == kind.key]
+
+    def _holds(self, held: Stored, order: Order) -> bool:
+        ranks = self.ladder.rank(held.content.get("priority")), self.ladder.rank(order.priority)
+        if ranks[0] > ranks[1]:
+            return False
+        return not self.ladder.presses(order.priority) or self.at - self._since(held) < self.ladder.repeat_after
+
+    def _since(self, held: Stored) -> datetime:
+        authored = [held.content.get("authoredOn")]
+        authored += [task.content.get("authoredOn") for task in self.record.of("Task") if _focus(task) == held.local]
+        found = next((text for text in authored if text and "T" in text), None)
+        return held.received if found is None else datetime.fromisoformat(found)
+
+    def _settles(self, held: Stored, order: Order, rules: Sequence[RuleOutcome]) -> bool:
+        if basis(rules) not in extensions(held.content, "basis"):
+            return False
+        later = set(references(order.evidence)) - set(evidence(held.content))
+        return not (later and self.ladder.presses(order.priority))
+
+    def _hold_back(self, order: Order, holding: Sequence[Stored]) -> None:
+        self.suppressed = True
+        ours = [held for held in holding if held.ours]
+        if ours:
+            self.kept.append(Kept(ours[0], order))
+        else:
+            self.concerns.append(Concern("duplicate", "R16", order.key))
+
+
+def basis(rules: Iterable[RuleOutcome]) -> str:
+    """The fingerprint of the deciding values of an order's rules."""
+    return deciding(fact for rule in rules for fact in rule.facts)
+
+
+def _order(candidate: Candidate, rules: Sequence[RuleOutcome]) -> Order:
+    facts = [fact for rule in rules for fact in rule.facts] + list(candidate.facts)
+    sources = {source.reference: source for fact in facts for source in fact.sources}
+    return Order(
+        key=candidate.key,
+        priority=candidate.priority,
+        rules=candidate.rules,
+        reasons=candidate.reasons,
+        evidence=tuple(sources[name] for name in sorted(sources)),
+        blockers=candidate.blockers,
+        attached=candidate.attached,
+        instead_of=candidate.instead_of,
+        notes=candidate.notes,
+    )
+
+
+def _with(order: Order, attached: tuple[Stored, ...], supersedes: tuple[str, ...]) -> Order:
+    return replace(order, attached=order.attached + attached, supersedes=supersedes)
+
+
+def _decided(held: Stored) -> bool:
+    if held.content.get("status") == "completed":
+        return True
+    reasons = [
+        found.get("valueCodeableConcept")
+        for found in held.content.get("extension", ())
+        if found["url"] == STATUS_REASON_EXTENSION
+    ]
+    said = [code for reason in reasons for code in codes(reason, system("status-reason"))]
+    return held.content.get("status") == "revoked" and "declined" in said
+
+
+def _focus(task: Stored) -> str:
+    return str(task.content.get("focus", {}).get("reference", ""))

@@ -1,0 +1,100 @@
+"""PURE: the GuidanceResponse and its trace: every rule with its outcome and the facts that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from fhir_svc.decision import Decision, Fact, RuleOutcome, Value
+from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
+from fhir_svc.orders.states import moment
+from fhir_svc.orders.terms import BASE, system
+from fhir_svc.record import Json
+
+
+def guidance(sheet: Sheet, result: str | None) -> tuple[Resource, ...]:
+    """One finished GuidanceResponse per submission; `result` is the RequestGroup."""
+    parameters = trace(sheet.decision)
+    missing = [_requirement(name, sheet) for name in sheet.decision.missing]
+    status = "data-required" if sheet.decision.data_required else "success"
+    return tuple(
+        made("GuidanceResponse", identity, contained=[parameters], requestIdentifier=identifier("submission", request))
+        | {
+            "moduleCanonical": sheet.decision.criteria,
+            "status": status,
+            "subject": sheet.patient,
+            "occurrenceDateTime": sheet.at,
+            "outputParameters": {"reference": "#trace"},
+            **({"result": {"reference": result}} if result else {}),
+            **({"dataRequirement": missing} if missing else {}),
+        }
+        for identity, request in sheet.guidance
+    )
+
+
+def trace(decision: Decision) -> Resource:
+    """Level, flags and rules as Parameters."""
+    found: list[Resource] = []
+    if decision.level is not None:
+        found.append({"name": "triage-level", "valueCode": decision.level})
+    flags = ({"system": system("review-flag"), "code": flag} for flag in decision.flags)
+    found += [{"name": "flag", "valueCoding": flag} for flag in flags]
+    found += [{"name": "rule", "part": list(_rule(rule))} for rule in decision.rules]
+    return {"resourceType": "Parameters", "id": "trace", "parameter": found}
+
+
+def _rule(rule: RuleOutcome) -> Iterator[Resource]:
+    yield {"name": "id", "valueString": rule.id}
+    yield {"name": "outcome", "valueCode": rule.outcome.value}
+    yield {"name": "title", "valueString": rule.title}
+    yield from ({"name": "fact", "part": list(_fact(fact))} for fact in rule.facts)
+    yield from ({"name": "missing", "valueCode": name} for name in rule.missing)
+    yield {"name": "citation", "valueString": rule.citation}
+
+
+def _fact(fact: Fact) -> Iterator[Resource]:
+    yield {"name": "name", "valueCode": fact.name}
+    if fact.value is not None:
+        yield {"name": "value", **typed(fact.value)}
+    if fact.unit:
+        yield {"name": "unit", "valueCode": fact.unit}
+    if fact.date:
+        yield {"name": "date", "valueDateTime": fact.date}
+    yield from ({"name": "source", "valueReference": {"reference": source.reference}} for source in fact.sources)
+
+
+def typed(value: Value) -> Resource:
+    """A fact's value in the FHIR type that fits."""
+    if isinstance(value, bool):
+        return {"valueBoolean": value}
+    if isinstance(value, int):
+        return {"valueInteger": value}
+    if isinstance(value, Decimal):
+        return {"valueDecimal": value}
+    if isinstance(value, datetime):
+        return {"valueDateTime": moment(value)}
+    return {"valueCode": value}
+
+
+def _requirement(name: str, sheet: Sheet) -> Resource:
+    form = next((found for found in questionnaires(sheet) if name in items(found)), None)
+    where = form["url"] if form else f"{BASE}/fact"
+    kind = "QuestionnaireResponse" if form else "Observation"
+    path = "item.linkId" if form else "code"
+    return {"type": kind, "codeFilter": [{"path": path, "code": [{"system": where, "code": name}]}]}
+
+
+def questionnaires(sheet: Sheet) -> list[Json]:
+    """The forms that patients fill in."""
+    return [found for found in sheet.knowledge.artefacts if found["resourceType"] == "Questionnaire"]
+
+
+def items(element: Json) -> dict[str, Any]:
+    """All questions of a form by linkId."""
+    found: dict[str, Any] = {}
+    for item in element.get("item", ()):
+        found[item["linkId"]] = item
+        found |= items(item)
+    return found
