@@ -32,7 +32,7 @@ def postgres_server() -> Iterator[str]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    place = Path(tempfile.mkdtemp(prefix="fhir-pg-", dir="/tmp"))  # noqa: S108  a socket's path must be short
+    place = Path(tempfile.mkdtemp(prefix="fhir-pg-", dir="/tmp"))  # a socket's path must be short
     user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
     if user:
         shutil.chown(place, user)

@@ -16,8 +16,10 @@ from fhir_svc.store.tables import accounts
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person. `username` is what they type, `name` what is shown and signed; `failures` counts wrong passwords since
-    the last right one, the newest at `last_failure`.
+    """A person.
+
+    `username` is what they type, `name` what is shown and signed; `failures` counts wrong passwords since the last
+    right one, the newest at `last_failure`.
     """
 
     id: str

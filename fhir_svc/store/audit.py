@@ -45,7 +45,7 @@ class Fault:
 
 
 def record(tx: Connection, tenant: str, event: Mapping[str, Any]) -> None:
-    """Append an AuditEvent to the tenant's chain. The last write of a transaction: the chain stays locked until its end."""
+    """Append an AuditEvent to the tenant's chain, locking it: the last write of a transaction."""
     recorded = now(tx)
     content = {**event, "id": event.get("id") or str(uuid4())}
     raw = body.canonical(content)

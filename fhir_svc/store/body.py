@@ -37,20 +37,20 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def served(resource: Mapping[str, Any], version: int, updated: datetime) -> bytes:
-    """The bytes that are served for this version: the resource with our `versionId` and `lastUpdated`."""
-    meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": instant(updated)}
+def served(resource: Mapping[str, Any], version: int, updated: str) -> bytes:
+    """The bytes that are served for this version: the resource with our `versionId` and `lastUpdated` (an instant)."""
+    meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
     return _encoder.encode({**head, **{name: value for name, value in resource.items() if name not in head}})
 
 
-def digest(resource: Mapping[str, Any]) -> bytes:
+def digest(resource: Mapping[str, Any]) -> str:
     """What makes two contents equal: everything but `id`, `meta.versionId` and `meta.lastUpdated`."""
     content = {name: value for name, value in resource.items() if name not in {"id", "meta"}}
     meta = {name: value for name, value in resource.get("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
     if meta:
         content["meta"] = meta
-    return hashlib.sha256(canonical(content)).digest()
+    return hashlib.sha256(canonical(content)).hexdigest()
 
 
 def encode(content: Mapping[str, Any]) -> bytes:

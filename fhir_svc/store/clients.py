@@ -16,8 +16,10 @@ from fhir_svc.store.tables import clients, tokens
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered system. `jwks` is its key set, or `jwks_url` says where it is; `endpoints` are the addresses to
-    which it may have Subscriptions delivered; `scope` what it may ask for, blank-separated.
+    """A registered system.
+
+    `jwks` is its key set, or `jwks_url` says where it is; `endpoints` are the addresses to which it may have
+    Subscriptions delivered; `scope` what it may ask for, blank-separated.
     """
 
     id: str

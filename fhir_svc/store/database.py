@@ -132,9 +132,8 @@ def _sqlite_engine(url: Any) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(tx: Connection) -> None:
         immediate = tx.get_execution_options().get("begin") != "DEFERRED"
-        connection: Any = tx.connection.dbapi_connection
-        connection.execute(f"PRAGMA query_only = {'OFF' if immediate else 'ON'}")
-        _patiently(lambda: connection.execute("BEGIN IMMEDIATE" if immediate else "BEGIN"))
+        tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if immediate else 'ON'}")
+        _patiently(lambda: tx.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN"))
 
     return engine
 

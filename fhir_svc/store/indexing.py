@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fhir_svc.store.parameters import INDEXED, URGENCY, Parameter
+from fhir_svc.store.parameters import INDEXED, URGENCY
 from fhir_svc.store.periods import EVER, FOREVER, interval
 
 
@@ -21,28 +21,19 @@ class Value(NamedTuple):
 
 def values_of(resource: Mapping[str, Any]) -> set[Value]:
     """Everything by which this resource can be found."""
-    kind = resource["resourceType"]
     found: set[Value] = set()
-    for name, parameter in INDEXED.get(kind, {}).items():
-        field = f"{kind}.{name}"
-        for element in _elements(resource, parameter):
-            found.update(_READ[parameter.kind](field, element))
+    for field, path, read in _PLAN.get(resource["resourceType"], ()):
+        element: Any = resource
+        for step in path:
+            element = element.get(step) if isinstance(element, dict) else None
+        if element is not None:
+            for one in element if isinstance(element, list) else (element,):
+                found.update(read(field, one))
     return found
 
 
-def _elements(resource: Mapping[str, Any], parameter: Parameter) -> Iterator[Any]:
-    for path in parameter.paths:
-        element: Any = resource
-        for step in path.split("."):
-            element = element.get(step) if isinstance(element, Mapping) else None
-        if isinstance(element, list):
-            yield from element
-        elif element is not None:
-            yield element
-
-
 def _token(field: str, element: Any) -> Iterator[Value]:
-    if not isinstance(element, Mapping):
+    if not isinstance(element, dict):
         return
     for coding in element.get("coding", [element]):  # a CodeableConcept, else an Identifier or a Coding
         value = coding.get("code") or coding.get("value")
@@ -55,7 +46,7 @@ def _code(field: str, element: Any) -> Iterator[Value]:
 
 
 def _reference(field: str, element: Any) -> Iterator[Value]:
-    text = element.get("reference", "") if isinstance(element, Mapping) else ""
+    text = element.get("reference", "") if isinstance(element, dict) else ""
     if text and not text.startswith("#"):
         yield Value(field, *split_reference(text))
 
@@ -75,11 +66,25 @@ def _canonical(field: str, element: Any) -> Iterator[Value]:
 
 def _date(field: str, element: Any) -> Iterator[Value]:
     start, end = element, element
-    if isinstance(element, Mapping):
+    if isinstance(element, dict):
         start, end = element.get("start"), element.get("end")
     first, last = interval(str(start)) if start else None, interval(str(end)) if end else None
     if first or last:
         yield Value(field, low=first[0] if first else EVER, high=last[1] if last else FOREVER)
 
 
-_READ = {"token": _token, "code": _code, "reference": _reference, "canonical": _canonical, "date": _date}
+_READ: dict[str, Callable[[str, Any], Iterator[Value]]] = {
+    "token": _token,
+    "code": _code,
+    "reference": _reference,
+    "canonical": _canonical,
+    "date": _date,
+}
+_PLAN = {
+    kind: [
+        (f"{kind}.{name}", path.split("."), _READ[parameter.kind])
+        for name, parameter in parameters.items()
+        for path in parameter.paths
+    ]
+    for kind, parameters in INDEXED.items()
+}

@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`kind` is token, code (a token without a system of its own), reference, canonical or date; `paths` the elements."""
+    """`kind` is token, code (a token whose system is implied), reference, canonical or date; `paths` the elements."""
 
     kind: str
     paths: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, func, not_, or_, type_coerce
@@ -22,6 +23,7 @@ _PREFIXES = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 _MINUTE, _SECOND = 60_000, 1_000
 
 
+@lru_cache(maxsize=4096)
 def interval(text: str) -> tuple[int, int] | None:
     """First and last millisecond of a FHIR date, dateTime or instant; None if it is none. No zone means UTC."""
     match = _DATE.fullmatch(text)
@@ -54,10 +56,10 @@ def _days(year: int, month: str | None, day: str | None) -> tuple[int, int]:
 
 
 def _offset(zone: str | None) -> int:
-    if zone in {None, "Z"}:
+    if zone is None or zone == "Z":
         return 0
-    sign = -1 if zone[0] == "-" else 1  # type: ignore[index]
-    return sign * (int(zone[1:3]) * 60 + int(zone[4:6])) * _MINUTE  # type: ignore[index]
+    sign = -1 if zone[0] == "-" else 1
+    return sign * (int(zone[1:3]) * 60 + int(zone[4:6])) * _MINUTE
 
 
 def condition(value: str, low: Any, high: Any) -> Any:

@@ -56,7 +56,7 @@ def vread(tx: Connection, tenant: str, type: str, id: str, version: int) -> Stor
 
 
 def history(tx: Connection, tenant: str, type: str, id: str) -> list[Stored]:  # noqa: A002  FHIR's words
-    """All versions, newest first; newer by the source's own clock, else by receipt, so a late one stands in its place."""
+    """All versions, newest first, by the source's own clock, else by receipt: a late one stands in its place."""
     age = func.coalesce(versions.c.source_updated, versions.c.received)
     newest_first = ((versions.c.version == resources.c.version).desc(), age.desc(), versions.c.version.desc())
     return stored(tx.execute(every().where(_is(tenant, type, id)).order_by(*newest_first)))

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, exc, select, text, update
 
 from fhir_svc.errors import Conflict, NotFound, PreconditionFailed
 from fhir_svc.store import body, indexing
-from fhir_svc.store.bulk import insert_missing, insert_rows, new_keys
+from fhir_svc.store.bulk import insert_missing, insert_rows, new_keys, one_of
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.merges import note_link
@@ -47,7 +47,6 @@ __all__ = [
     "vread",
 ]
 
-_CHUNK = 1_000
 _HEAD = ("key", "tenant", "type", "id", "version", "latest", "status", "patient", "ours", "digest")
 _HEAD_COLUMNS = (*_HEAD, "source_updated", "created", "updated")
 _VERSION_COLUMNS = ("resource", "version", "received", "source_updated", "late", "submission", "body")
@@ -56,8 +55,10 @@ _SEARCH_COLUMNS = ("tenant", "field", "value", "system", "low", "high", "resourc
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One resource to write. `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's
-    version; `new`: Conflict if the id exists.
+    """One resource to write.
+
+    `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: Conflict if
+    the id exists.
     """
 
     resource: Mapping[str, Any]
@@ -85,7 +86,7 @@ class _Task:
     """A write under way: `key` and `version` are known once its head row is written."""
 
     put: Put
-    digest: bytes
+    digest: str
     source: int | None
     key: int = 0
     version: int = 1
@@ -119,7 +120,7 @@ def put(
     submission: str | None = None,
     expected: int | None = None,
 ) -> Written:
-    """Create or update; equal content changes nothing. `expected` other than the current version: PreconditionFailed."""
+    """Create or update; equal content changes nothing; PreconditionFailed if `expected` is not the current version."""
     return put_many(tx, tenant, [Put(resource, patient, ours, expected)], submission=submission)[0]
 
 
@@ -163,7 +164,7 @@ def change(
     version: int,
     statuses: Collection[str],
 ) -> Written:
-    """Move a resource of ours on, in the same UPDATE that checks its version and that its status is one of `statuses`."""
+    """Move a resource of ours on, in the UPDATE that checks its version and that its status is one of `statuses`."""
     kind, id_ = resource["resourceType"], resource["id"]
     moment = now(tx)
     mine = (resources.c.tenant == tenant, resources.c.type == kind, resources.c.id == id_)
@@ -182,7 +183,7 @@ def change(
     if row is None:
         raise _refusal(tx.execute(select(resources.c.version).where(*mine)).scalar_one_or_none(), version)
     written = Written(kind, id_, row.version, created=False, changed=True, late=False, last_updated=moment)
-    task = _Task(Put(resource, row.patient, row.ours), b"", None, row.key, row.version, written)
+    task = _Task(Put(resource, row.patient, row.ours), "", None, row.key, row.version, written)
     _forget_search(tx, [row.key])
     _write_versions(tx, tenant, [task], moment, None)
     return written
@@ -209,22 +210,22 @@ def _source_updated(one: Put) -> int | None:
 
 
 def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-    found: dict[tuple[str, str], Any] = {}
+    if not names:
+        return {}
     columns = [resources.c[name] for name in (*_HEAD, "source_updated", "updated")]
-    for start in range(0, len(names), _CHUNK):
-        part = names[start : start + _CHUNK]
-        query = select(*columns).where(
-            resources.c.tenant == tenant,
-            resources.c.type.in_({kind for kind, _ in part}),
-            resources.c.id.in_([id_ for _, id_ in part]),
-        )
-        rows = tx.execute(query.order_by(resources.c.key).with_for_update()).all()
-        found |= {(row.type, row.id): row for row in rows}
-    return found
+    query = select(*columns).where(
+        resources.c.tenant == tenant,
+        resources.c.type.in_({kind for kind, _ in names}),
+        one_of(tx, resources.c.id, [id_ for _, id_ in names]),
+    )
+    rows = tx.execute(query.order_by(resources.c.key).with_for_update()).all()
+    return {(row.type, row.id): row for row in rows}
 
 
 def _revise(task: _Task, head: Any, moment: datetime) -> None:
     """Decide what a write does to a resource that exists."""
+    if head.ours and not task.put.ours:
+        raise Conflict("This was written by the service itself and changes only here.", error="ours")
     if task.put.expected is not None and task.put.expected != head.version:
         raise PreconditionFailed("This is no longer the current version: read it again.", error="version-conflict")
     stored = None if head.source_updated is None else to_millis(head.source_updated)
@@ -256,7 +257,10 @@ def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[_Task], moment: d
         )
         for task in tasks
     ]  # fmt: skip
-    inserted = insert_missing(tx, resources, _HEAD_COLUMNS, rows)
+    try:
+        inserted = insert_missing(tx, resources, _HEAD_COLUMNS, rows)
+    except exc.IntegrityError:
+        raise Conflict("There is a resource of this id.", error="exists") from None
     lost = [task for task in tasks if task.key not in inserted]
     if any(task.put.new for task in lost):
         raise Conflict("There is a resource of this id.", error="exists")
@@ -290,21 +294,21 @@ def _update_heads(tx: Connection, tasks: Sequence[_Task], moment: datetime) -> N
 
 
 def _forget_search(tx: Connection, keys: Sequence[int]) -> None:
-    for start in range(0, len(keys), _CHUNK):
-        tx.execute(delete(search_rows).where(search_rows.c.resource.in_(keys[start : start + _CHUNK])))
+    if keys:
+        tx.execute(delete(search_rows).where(one_of(tx, search_rows.c.resource, keys)))
 
 
 def _write_versions(
     tx: Connection, tenant: str, tasks: Sequence[_Task], moment: datetime, submission: str | None
 ) -> None:
     """Insert the version rows, and the search rows of what is current now."""
-    at = to_millis(moment)
+    at, updated = to_millis(moment), body.instant(moment)
     bodies, values = [], []
     for task in tasks:
         if not task.outcome or not task.outcome.changed:
             continue
         late = task.outcome.late
-        raw = body.served(task.put.resource, task.version, moment)
+        raw = body.served(task.put.resource, task.version, updated)
         bodies.append((task.key, task.version, at, task.source, late, submission, raw))
         if not late:
             values += [(tenant, *value, task.key) for value in indexing.values_of(task.put.resource)]

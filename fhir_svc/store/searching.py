@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Connection, and_, case, false, func, not_, or
 
 from fhir_svc.errors import Malformed
 from fhir_svc.store import cursors, indexing, periods, reading
+from fhir_svc.store.bulk import among
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import ALIASES, INDEXED, PARAMETERS, Parameter
@@ -47,7 +48,7 @@ def search(
         resources.c.tenant == tenant,
         resources.c.type == type,
         resources.c.created <= moment,
-        *(_condition(tenant, type, name, value) for name, value in params),
+        *(_condition(tx, tenant, type, name, value) for name, value in params),
     )
     total = tx.execute(select(func.count()).select_from(resources).where(wanted)).scalar_one()
     if count <= 0:
@@ -111,7 +112,7 @@ def _updated_at(moment: datetime) -> Any:
     return case((resources.c.updated <= moment, updated), else_=func.coalesce(then, updated))
 
 
-def _condition(tenant: str, kind: str, name: str, value: str) -> Any:
+def _condition(tx: Connection, tenant: str, kind: str, name: str, value: str) -> Any:
     """SQL for one parameter; commas mean or."""
     name, _, modifier = name.partition(":")
     if name not in PARAMETERS.get(kind, ()):
@@ -125,13 +126,14 @@ def _condition(tenant: str, kind: str, name: str, value: str) -> Any:
     parameter = INDEXED[kind].get(field) or Parameter("", ())
     having = select(rows.c.resource).where(rows.c.tenant == tenant, rows.c.field == f"{kind}.{field}")
     if modifier == "missing" and value in {"true", "false"} and parameter.kind:
-        present = resources.c.key.in_(having)
+        present = among(tx, resources.c.key, having)
         return not_(present) if value == "true" else present
     target = "Patient" if name == "patient" else modifier if parameter.kind == "reference" else ""
     if modifier and modifier != target and not (modifier == "not" and parameter.kind in {"token", "code"}):
         raise Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
     matching = having.where(or_(*(_match(parameter, one, target) for one in wanted)))
-    return resources.c.key.not_in(matching) if modifier == "not" else resources.c.key.in_(matching)
+    met = among(tx, resources.c.key, matching)
+    return not_(met) if modifier == "not" else met
 
 
 def _match(parameter: Parameter, value: str, target: str) -> Any:

@@ -59,6 +59,16 @@ def _replay(tx: Connection, tenant: str, client: str, key: str, fingerprint: str
     return Answer(row.status, row.headers, row.body)
 
 
+def answered(tx: Connection, tenant: str, client: str, key: str) -> Answer | None:
+    """The answer kept under a key; None when there is none."""
+    row = tx.execute(
+        select(receipts.c.status, receipts.c.headers, receipts.c.body).where(
+            receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key
+        )
+    ).one_or_none()
+    return None if row is None or row.status is None else Answer(row.status, row.headers, row.body)
+
+
 def complete(
     tx: Connection, tenant: str, client: str, key: str, *, submission: str, raw: bytes, answer: Answer
 ) -> None:

@@ -44,7 +44,7 @@ def from_millis(millis: int) -> datetime:
 
 
 class Moment(TypeDecorator[datetime]):
-    """An instant of the database's clock, stored as milliseconds since 1970 UTC so that both databases compare alike."""
+    """An instant of the database's clock, in milliseconds since 1970 UTC so that both databases compare alike."""
 
     impl = BigInteger
     cache_ok = True
@@ -122,7 +122,7 @@ resources = Table(
     _maybe("status"),
     _maybe("patient"),
     _flag("ours"),
-    Column("digest", LargeBinary, nullable=False),
+    _text("digest"),
     _maybe_moment("source_updated"),
     _moment("created"),
     _moment("updated"),
@@ -153,7 +153,7 @@ search = Table(
     Column("low", BigInteger, nullable=False),
     Column("high", BigInteger, nullable=False),
     Column("resource", BigInteger, nullable=False),
-    PrimaryKeyConstraint("tenant", "field", "value", "system", "low", "high", "resource"),
+    PrimaryKeyConstraint("tenant", "field", "value", "resource", "system", "low", "high"),
     Index("ix_search_resource", "resource", "field"),
     sqlite_with_rowid=False,
 )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
 from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import tenants, work
@@ -96,7 +96,9 @@ def _reuse(tx: Connection, *, tenant: str, kind: str, subject: str, lane: str, u
         return None
     values: dict[str, Any] = {"updated": clock(), "published": None}
     if kind == "clock":
-        values |= {"not_before": moment, "at": moment}
+        # the earlier of both: an evaluation that began before somebody asked for one now must not put that off
+        earlier = case((work.c.not_before < moment, work.c.not_before), else_=moment)
+        values |= {"not_before": earlier, "at": earlier}
     if urgent:
         values["urgent"] = True
     statement = update(work).where(work.c.id == found, work.c.state == "due", work.c.attempts == 0)

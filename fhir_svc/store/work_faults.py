@@ -38,9 +38,21 @@ class Step:
     reason: str | None
 
 
-def retry(tx: Connection, ids: Collection[str], *, error: str, not_before: datetime, worker: str | None = None) -> None:
-    """Leased -> due, not before this instant. `worker` guards against putting back what another one holds by now."""
-    rows = _leave(tx, ids, worker, state="due", error=error, not_before=not_before, published=None)
+def retry(
+    tx: Connection,
+    ids: Collection[str],
+    *,
+    error: str,
+    not_before: datetime,
+    worker: str | None = None,
+    counted: bool = True,
+) -> None:
+    """Leased -> due, not before this instant. `worker` guards against putting back what another one holds by now.
+
+    `counted=False` gives the attempt back: nothing was tried, as when an EHR says "not now".
+    """
+    given_back = {} if counted else {"attempts": work.c.attempts - 1}
+    rows = _leave(tx, ids, worker, state="due", error=error, not_before=not_before, published=None, **given_back)
     for row in rows:
         if row.kind not in {"evaluate", "clock"}:
             lane = (work.c.tenant == row.tenant, work.c.lane == row.lane, work.c.state == "due")

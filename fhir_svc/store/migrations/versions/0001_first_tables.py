@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column('status', sa.Text(), nullable=True),
         sa.Column('patient', sa.Text(), nullable=True),
         sa.Column('ours', sa.Boolean(), nullable=False),
-        sa.Column('digest', sa.LargeBinary(), nullable=False),
+        sa.Column('digest', sa.Text(), nullable=False),
         sa.Column('source_updated', sa.BigInteger(), nullable=True),
         sa.Column('created', sa.BigInteger(), nullable=False),
         sa.Column('updated', sa.BigInteger(), nullable=False),
@@ -102,7 +102,7 @@ def upgrade() -> None:
         sa.Column('low', sa.BigInteger(), nullable=False),
         sa.Column('high', sa.BigInteger(), nullable=False),
         sa.Column('resource', sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint('tenant', 'field', 'value', 'system', 'low', 'high', 'resource', name=op.f('pk_search')),
+        sa.PrimaryKeyConstraint('tenant', 'field', 'value', 'resource', 'system', 'low', 'high', name=op.f('pk_search')),
         sqlite_with_rowid=False
         )
     op.create_index('ix_search_resource', 'search', ['resource', 'field'], unique=False)
