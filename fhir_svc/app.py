@@ -8,14 +8,10 @@ from typing import Final
 
 from flask import Flask, g, request
 
-from fhir_svc.artefacts import load_artefacts
 from fhir_svc.auth import oauth, sessions
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.oauth import Authority
-from fhir_svc.ehr.jwks import KeySets
 from fhir_svc.errors import TooManyRequests, Unauthenticated
 from fhir_svc.intake.accepted import BYTE_LIMIT
-from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
 from fhir_svc.web import (
@@ -32,9 +28,9 @@ from fhir_svc.web import (
     queue_console,
     token,
 )
-from fhir_svc.web.limits import Budgets, price
+from fhir_svc.web.limits import price
 from fhir_svc.web.origin import refuse_foreign
-from fhir_svc.web.services import EXTENSION, Services, services
+from fhir_svc.web.services import EXTENSION, Services, build, services
 
 BLUEPRINTS: Final = (
     capabilities.blueprint,
@@ -53,8 +49,8 @@ OPEN: Final = frozenset({"/fhir/metadata", "/fhir/.well-known/smart-configuratio
 UNLIMITED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-def create_app(settings: Settings, *, database: Database | None = None) -> Flask:
-    """Wire the web; `database` replaces the one that the settings name (they are told apart by tests only)."""
+def create_app(settings: Settings, *, database: Database | None = None, built: Services | None = None) -> Flask:
+    """Wire the web. `database` replaces the one that the settings name; `built` lends its knowledge and rules."""
     observability.configure_logs(settings.log_level)
     app = Flask("fhir_svc.web", static_folder="static", template_folder="templates", root_path=str(_ROOM))
     app.url_map.strict_slashes = False
@@ -62,14 +58,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     app.config["MAX_CONTENT_LENGTH"] = BYTE_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 256 * 1024
     app.config["PROPAGATE_EXCEPTIONS"] = False  # every failure is answered by the one handler
-    app.extensions[EXTENSION] = Services(
-        database=database or Database(settings.database_url.get_secret_value()),
-        knowledge=Knowledge(load_artefacts(settings.profiles_dir)),
-        settings=settings,
-        signing=settings.signing,
-        authority=Authority(settings, KeySets(loopback=settings.demo).get),
-        budgets=Budgets(settings.rate_per_second, settings.rate_burst),
-    )
+    app.extensions[EXTENSION] = build(settings, database, like=built)
     observability.register(app)
     headers.register(app, settings)
     outcomes.register(app)

@@ -25,7 +25,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = timedelta(seconds=300)
 ONCE: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope")
 LONGEST_SCOPE: Final = 4096
-INVALID_TOKEN: Final = 'Bearer realm="fhir-svc", error="invalid_token"'
+CHALLENGE: Final = 'Bearer realm="fhir-svc", error="invalid_token"'
 
 
 class Refused(Exception):  # noqa: N818 - RFC 6749 calls it an error response
@@ -140,7 +140,7 @@ def actor_of(tx: Connection, token: str, authority: Authority) -> Actor:
         actor = system if allowed else None
     if actor is None:
         raise Unauthenticated(
-            "The access token is not valid, or no longer: get a new one.", headers={"WWW-Authenticate": INVALID_TOKEN}
+            "The access token is not valid, or no longer: get a new one.", headers={"WWW-Authenticate": CHALLENGE}
         )
     return actor
 

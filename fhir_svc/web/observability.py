@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from fhir_svc.errors import Forbidden
 from fhir_svc.settings import LOOPBACK, Settings
-from fhir_svc.store import work
+from fhir_svc.store import work_watch
 from fhir_svc.store.database import Database
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode
@@ -28,9 +28,7 @@ from fhir_svc.web.wire import encode
 blueprint = Blueprint("metrics", __name__)
 log = structlog.get_logger("fhir_svc.web")
 OWN: Final = CollectorRegistry()
-REQUESTS: Final = Counter(
-    "fhir_svc_http_requests", "Requests answered", ("method", "route", "status"), registry=OWN
-)
+REQUESTS: Final = Counter("fhir_svc_http_requests", "Requests answered", ("method", "route", "status"), registry=OWN)
 SECONDS: Final = Histogram(
     "fhir_svc_http_request_seconds",
     "Time to answer",
@@ -53,9 +51,9 @@ class WorkNumbers(Collector):
         rows = GaugeMetricFamily("fhir_svc_work_rows", "Work rows", labels=("kind", "state"))
         oldest = GaugeMetricFamily("fhir_svc_work_oldest_seconds", "Age of the oldest", labels=("kind", "state"))
         with self._database.reading() as tx:
-            for line in work.summary(tx, None):
+            for line in work_watch.summary(tx):
                 rows.add_metric((line.kind, line.state), line.count)
-                oldest.add_metric((line.kind, line.state), line.oldest_seconds)
+                oldest.add_metric((line.kind, line.state), line.oldest)
         return [rows, oldest]
 
 
@@ -78,7 +76,7 @@ def metrics() -> Response:
     _may_scrape(services().settings)
     registry = CollectorRegistry()
     if os.environ.get(SHARED):
-        multiprocess.MultiProcessCollector(registry)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         text = generate_latest(registry)
     else:
         text = generate_latest(OWN)

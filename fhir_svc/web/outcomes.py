@@ -13,10 +13,12 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from fhir_svc.errors import FhirSvcError, Issue, Unauthenticated
+from fhir_svc.errors import FhirSvcError, Issue, TooManyRequests, Unauthenticated
+from fhir_svc.web import trail
 from fhir_svc.web.wire import fhir
 
 ERROR_SYSTEM: Final = "https://example.org/fhir-svc/CodeSystem/error"
+SERVER_ERRORS: Final = 500
 INTERNAL: Final = "Something failed inside the service; the log has it under the id in X-Request-Id."
 # What Flask and Werkzeug raise themselves: status -> (issue type, our code, what to do)
 HTTP: Final[dict[int, tuple[str, str, str]]] = {
@@ -81,8 +83,10 @@ def answer(failure: Exception) -> Response:
     """Answer a failure, and log that it happened (its kind, never its content)."""
     status, issues, headers = refusal(failure)
     g.refused = issues[0].error
-    if status >= 500:  # noqa: PLR2004 - HTTP's server errors
+    if status >= SERVER_ERRORS:
         _log(failure, status)
+    elif status != TooManyRequests.status:  # a flood must not become a flood of writes
+        trail.refused(str(request.url_rule or "unmatched"), issues[0].error)
     return fhir(outcome(issues), status, headers)
 
 

@@ -2,31 +2,100 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from datetime import datetime
+from typing import Any, Final, cast
 
 from flask import current_app
 from joserfc.jwk import ECKey
 
+from fhir_svc.artefacts import load_artefacts
+from fhir_svc.auth.oauth import Authority
+from fhir_svc.ehr.jwks import KeySets
+from fhir_svc.intake.conformance import Conformance
+from fhir_svc.intake.submission import Reading
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
-from fhir_svc.auth.oauth import Authority
 from fhir_svc.web.limits import Budgets
 
 EXTENSION: Final = "fhir_svc"
+PLAN: Final = "lbp-lss"
+SCHEMA: Final = "schema/fhir-r4.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What intake checks with: the compiled R4 schema, the questionnaires by `url|version`, our own profiles."""
+
+    conformance: Conformance
+    questionnaires: Mapping[str, Mapping[str, Any]]
+    profiles: frozenset[str]
+
+    def reading(self, at: datetime, *, own_bases: Collection[str], new_id: Callable[[], str]) -> Reading:
+        """Prepare to read one submission that came at `at`."""
+        return Reading(
+            conformance=self.conformance,
+            new_id=new_id,
+            at=at,
+            own_bases=own_bases,
+            questionnaires=self.questionnaires,
+            profiles=self.profiles,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the knowledge artefacts, the settings, the key that signs orders, who systems are, and this process's budgets."""
+    """The database, the knowledge artefacts, the settings, the key that signs orders, who systems are, intake's rules.
+
+    `criteria` is the canonical, with its version, of the criteria in force; `budgets` are this process's.
+    """
 
     database: Database
     knowledge: Knowledge
     settings: Settings
     signing: ECKey
     authority: Authority
+    intake: Intake
+    criteria: str
     budgets: Budgets = field(default_factory=Budgets)
+
+
+def build(settings: Settings, database: Database | None = None, *, like: Services | None = None) -> Services:
+    """Build the services of one app; `like` lends what is costly to build and the same for all (knowledge, schema)."""
+    knowledge, intake, criteria = (like.knowledge, like.intake, like.criteria) if like else _load(settings)
+    return Services(
+        database=database or Database(settings.database_url.get_secret_value()),
+        knowledge=knowledge,
+        settings=settings,
+        signing=settings.signing,
+        authority=Authority(settings, KeySets(loopback=settings.demo).get),
+        intake=intake,
+        criteria=criteria,
+        budgets=Budgets(settings.rate_per_second, settings.rate_burst),
+    )
+
+
+def _load(settings: Settings) -> tuple[Knowledge, Intake, str]:
+    artefacts = load_artefacts(settings.profiles_dir)
+    schema = json.loads((settings.profiles_dir / SCHEMA).read_text(encoding="utf-8"))
+    intake = Intake(Conformance(schema), _by_canonical(artefacts, "Questionnaire"), _profiles(artefacts))
+    return Knowledge(artefacts), intake, _criteria(artefacts)
+
+
+def _by_canonical(artefacts: Collection[Mapping[str, Any]], kind: str) -> dict[str, Mapping[str, Any]]:
+    return {f"{one['url']}|{one['version']}": one for one in artefacts if one["resourceType"] == kind}
+
+
+def _profiles(artefacts: Collection[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(one["url"] for one in artefacts if one["resourceType"] == "StructureDefinition")
+
+
+def _criteria(artefacts: Collection[Mapping[str, Any]]) -> str:
+    plan = next(one for one in artefacts if one["resourceType"] == "PlanDefinition" and one["id"] == PLAN)
+    return f"{plan['url']}|{plan['version']}"
 
 
 def services() -> Services:

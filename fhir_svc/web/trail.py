@@ -34,7 +34,7 @@ def leave_alone(told: Told, actor: Actor) -> None:
         with services().database.transaction() as tx:
             leave(tx, told, actor)
     except FhirSvcError as failure:
-        log.error("audit.lost", kind=type(failure).__name__, act=told.act)
+        log.error("audit.lost", kind=type(failure).__name__, act=told.act)  # noqa: TRY400 - a stack may hold values
 
 
 def refused(act: str, reason: str) -> None:

@@ -1,0 +1,116 @@
+"""Around the intake transaction: the same request again gets the same answer, and the audit is written last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from flask import Response, request
+
+from fhir_svc.auth.actor import Actor
+from fhir_svc.auth.audit_event import Told
+from fhir_svc.errors import Malformed, NotFound
+from fhir_svc.store import database, submissions, tenants
+from fhir_svc.store.database import Connection
+from fhir_svc.store.submissions import Answer
+from fhir_svc.store.tenants import Tenant
+from fhir_svc.web import own_orders, trail
+from fhir_svc.web.negotiation import Prefer
+from fhir_svc.web.own_orders import ChangedElsewhere
+from fhir_svc.web.receive import Receipt, Received
+from fhir_svc.web.rights import caller
+from fhir_svc.web.services import Services, services
+from fhir_svc.web.wire import fhir
+
+LONGEST_KEY: Final = 255
+AFTER: Final = "2"  # seconds after which an unfinished evaluation is worth asking for again
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a request came to: its answer, what to tell the audit, and the submission's id."""
+
+    answer: Answer
+    told: Told
+    submission: str
+    moved: Sequence[ChangedElsewhere] = ()
+
+
+def told(act: str, received: Sequence[Received]) -> Told:
+    """Tell the audit what was written."""
+    targets = [f"{one.type}/{one.id}/_history/{one.version}" for each in received for one in each.done]
+    patient = next((each.patient for each in received if each.patient), None)
+    return Told(act, targets=tuple(targets), patient=patient)
+
+
+def receipt(actor: Actor, given: Services) -> Receipt:
+    """Prepare to receive a submission of this actor: its tenant, the moment, the knowledge in force."""
+    with given.database.reading() as tx:
+        tenant, at = tenants.find(tx, actor.tenant), database.now(tx)
+    if tenant is None:
+        raise NotFound("There is no such tenant.")
+    reading = given.intake.reading(at, own_bases=_bases(tenant, given), new_id=lambda: str(uuid4()))
+    return Receipt(actor, tenant, reading, given.criteria)
+
+
+def _bases(tenant: Tenant, given: Services) -> tuple[str, ...]:
+    return (given.settings.fhir_base, tenant.ehr_base)
+
+
+def accept(raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried]) -> Response:
+    """Carry a request out once, durably, and answer it; a copy of it gets the same answer.
+
+    A POST is known again by `Idempotency-Key` or by its content, an update by the key alone.
+    """
+    actor, given = caller(), services()
+    key, fingerprint = _key(raw)
+    try:
+        with given.database.transaction() as tx:
+            answer = submissions.reserve(tx, actor.tenant, actor.id, key, fingerprint)
+            if answer is None:
+                answer = _carry_out(tx, actor, raw, key, carry_out)
+            else:
+                trail.leave(tx, Told("replay"), actor)
+    except ChangedElsewhere as change:
+        with given.database.transaction() as tx:
+            own_orders.ask_for_review(tx, actor, change)
+        raise
+    if prefer.respond_async:
+        answer = _later(answer, key)
+    return fhir(answer.body or None, answer.status, answer.headers)
+
+
+def _carry_out(
+    tx: Connection, actor: Actor, raw: bytes, key: str, carry_out: Callable[[Connection], Carried]
+) -> Answer:
+    carried = carry_out(tx)
+    answer = carried.answer
+    submissions.complete(tx, actor.tenant, actor.id, key, submission=carried.submission, raw=raw, answer=answer)
+    for change in carried.moved:
+        own_orders.ask_for_review(tx, actor, change)
+    trail.leave(tx, carried.told, actor)
+    return answer
+
+
+def _later(answer: Answer, key: str) -> Answer:
+    """Answer that the work is taken on, and where to ask how it went."""
+    status_url = f"{services().settings.fhir_base}/_async/{key}"
+    link = {name: value for name, value in answer.headers.items() if name == "Link"}
+    return Answer(202, {"Content-Location": status_url, "Retry-After": AFTER, **link}, b"")
+
+
+def _key(raw: bytes) -> tuple[str, str]:
+    """Give the key under which the answer is kept, and the fingerprint of the content. Both tell nothing of it."""
+    place = f"{request.method} {request.full_path}\x00{request.headers.get('If-None-Exist', '')}\x00"
+    fingerprint = hashlib.sha256(place.encode() + raw).hexdigest()
+    given = request.headers.get("Idempotency-Key")
+    if given is not None:
+        if not 0 < len(given) <= LONGEST_KEY:
+            raise Malformed(f"Idempotency-Key has 1 to {LONGEST_KEY} characters.", code="value", error="bad-key")
+        return hashlib.sha256(b"key\x00" + given.encode()).hexdigest(), fingerprint
+    if request.method == "PUT":
+        return hashlib.sha256(uuid4().bytes).hexdigest(), fingerprint
+    return hashlib.sha256(b"content\x00" + fingerprint.encode()).hexdigest(), fingerprint

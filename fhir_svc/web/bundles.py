@@ -1,0 +1,190 @@
+"""Bundles: transaction (all or nothing), batch (each entry for itself), and history lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import msgspec
+from flask import Response
+
+from fhir_svc.auth.actor import Actor
+from fhir_svc.errors import FhirSvcError, Forbidden, NotFound, Rejected, Unprocessable
+from fhir_svc.intake import parse
+from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
+from fhir_svc.record import Stored
+from fhir_svc.store import resources
+from fhir_svc.store.database import Connection
+from fhir_svc.store.submissions import Answer
+from fhir_svc.web import artefact_reads, negotiation, replies, searching
+from fhir_svc.web.accept import Carried, accept, receipt, told
+from fhir_svc.web.negotiation import Prefer
+from fhir_svc.web.own_orders import ChangedElsewhere
+from fhir_svc.web.receive import Receipt, Received, receive
+from fhir_svc.web.rights import ARTEFACTS, AUDIT, check, served
+from fhir_svc.web.services import services
+from fhir_svc.web.wire import encode, instant
+
+LETTERS: Final = {"POST": "c", "PUT": "u"}
+Entries = dict[int, dict[str, Any]]
+
+
+def take(actor: Actor) -> Response:
+    """Carry out the Bundle of this request."""
+    raw = negotiation.body(BYTE_LIMIT)
+    prefer = negotiation.prefer()
+    got = receipt(actor, services())
+    taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT), got.reading)
+    if isinstance(taken, Batch):
+        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer))
+    check_entries(actor, taken)
+    return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer))
+
+
+def check_entries(actor: Actor, submission: Submission) -> None:
+    """Refuse a submission of which one entry is beyond the actor's rights."""
+    for entry in submission.entries:
+        try:
+            check(actor, entry.type, _letter(entry))
+        except Forbidden as failure:
+            issue = replace(failure.issues[0], expression=entry.location)
+            raise Forbidden(issue.text, issues=[issue], headers=failure.headers) from None
+
+
+def _letter(entry: Entry) -> str:
+    return LETTERS.get(entry.method) or ("r" if _is_read(entry.url) else "s")
+
+
+def _is_read(url: str) -> bool:
+    return "/" in url.partition("?")[0]
+
+
+def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:
+    received = receive(tx, submission, got)
+    entries = _answered(tx, received, got, prefer)
+    body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
+    headers = replies.monitor(services().settings.fhir_base, [received.guidance])
+    return Carried(Answer(200, headers, _encode(body)), told("transaction", [received]), got.submission)
+
+
+def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carried:
+    """Carry out every part in a savepoint of its own: what fails leaves nothing, and the others stay."""
+    entries: Entries = {}
+    done: list[Received] = []
+    moved: list[ChangedElsewhere] = []
+    for index, part in enumerate(batch.parts):
+        try:
+            if isinstance(part, Rejected):
+                raise part
+            check_entries(got.actor, part)
+            with tx.begin_nested():
+                mine = replace(got, submission=str(uuid4()))
+                received = receive(tx, part, mine)
+                entries[index] = _answered(tx, received, mine, prefer)[part.entries[0].index]
+            done.append(received)
+        except Rejected as failure:
+            entries[index] = replies.refused_entry(failure)
+            if isinstance(failure, ChangedElsewhere):
+                moved.append(failure)
+    body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
+    headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
+    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, moved)
+
+
+def _ordered(entries: Entries) -> list[dict[str, Any]]:
+    return [entries[index] for index in sorted(entries)]
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    if not body["entry"]:
+        del body["entry"]
+    return encode(body)
+
+
+def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer) -> Entries:
+    base = services().settings.fhir_base
+    entries: Entries = {}
+    for done in received.done:
+        resource = None
+        if prefer.returns == "representation":
+            resource = msgspec.Raw(replies.served(tx, got.tenant.name, done))
+        entries[done.entry.index] = replies.entry(done, received, base, resource)
+    for entry in received.submission.entries:
+        if entry.method == "GET":
+            entries[entry.index] = _got(tx, entry, got)
+    return entries
+
+
+def _got(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
+    """Carry out a GET entry, after the writes of its Bundle."""
+    try:
+        served(entry.type)
+        return _read(tx, entry, got) if _is_read(entry.url) else _search(tx, entry, got)
+    except FhirSvcError as failure:
+        return replies.refused_entry(failure)
+
+
+def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
+    kind, _, rest = entry.url.partition("?")[0].partition("/")
+    resource_id, _, version = rest.partition("/_history/")
+    given = services()
+    stored: Stored | None
+    if kind == AUDIT:
+        raise Unprocessable("The audit is not read in Bundles.")
+    if kind in ARTEFACTS:
+        stored = artefact_reads.read(given.knowledge, kind, resource_id)
+    elif version.isdigit():
+        stored = resources.vread(tx, got.tenant.name, kind, resource_id, int(version))
+    else:
+        stored = resources.read(tx, got.tenant.name, kind, resource_id)
+    if stored is None:
+        raise NotFound("There is no such resource.")
+    etag = f'W/"{stored.version}"'
+    if entry.if_none_match == etag:
+        return {"response": {"status": replies.PHRASES[304], "etag": etag}}
+    return {
+        "fullUrl": f"{given.settings.fhir_base}/{stored.local}",
+        "resource": msgspec.Raw(stored.body) if stored.body else stored.content,
+        "response": {"status": replies.PHRASES[200], "etag": etag, "lastModified": instant(stored.received)},
+    }
+
+
+def _search(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
+    given = services()
+    params = parse_qsl(entry.url.partition("?")[2], keep_blank_values=True)
+    asked = searching.ask(entry.type, params, Prefer(), got.actor, given)
+    if entry.type in ARTEFACTS:
+        page = artefact_reads.search(given.knowledge, asked.sought)
+    else:
+        page = searching.page_of(tx, asked)
+    own = f"{given.settings.fhir_base}/{entry.url}"
+    found = searching.bundle(asked, page, given, own)
+    return {"resource": found, "response": {"status": replies.PHRASES[200]}}
+
+
+def history(versions: Sequence[Stored], base: str, own: str) -> dict[str, Any]:
+    """Write the history Bundle of one resource."""
+    return {
+        "resourceType": "Bundle",
+        "type": "history",
+        "total": len(versions),
+        "link": [{"relation": "self", "url": own}],
+        "entry": [_past(one, base) for one in versions],
+    }
+
+
+def _past(stored: Stored, base: str) -> dict[str, Any]:
+    first = stored.version == 1
+    return {
+        "fullUrl": f"{base}/{stored.local}",
+        "resource": msgspec.Raw(stored.body) if stored.body else stored.content,
+        "request": {"method": "PUT", "url": stored.local},
+        "response": {
+            "status": replies.PHRASES[201 if first else 200],
+            "etag": f'W/"{stored.version}"',
+            "lastModified": instant(stored.received),
+        },
+    }

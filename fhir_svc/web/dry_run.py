@@ -1,0 +1,134 @@
+"""The dry run: from the data of a request, and nothing else, to all that an evaluation would write. Deterministic."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from fhir_svc import evaluation
+from fhir_svc.errors import Malformed, Unprocessable
+from fhir_svc.intake.parse import encode
+from fhir_svc.intake.submission import Submission, read_submit, settle
+from fhir_svc.record import Record, Site, Stored
+from fhir_svc.store.tenants import Tenant
+from fhir_svc.web.services import Services
+from fhir_svc.web.wire import instant
+
+NAMESPACE = uuid5(NAMESPACE_URL, "https://example.org/fhir-svc/dry-run")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters of `$evaluate`; `at` None is now."""
+
+    data: dict[str, Any]
+    subject: str | None
+    at: datetime | None
+
+
+def read(body: Mapping[str, Any]) -> Asked:
+    """Read the Parameters of the operation."""
+    if body.get("resourceType") != "Parameters" or not isinstance(body.get("parameter"), list):
+        raise Malformed("Send Parameters with `data`, and `subject` and `asOf` where wanted.", expression="Parameters")
+    given: dict[str, Mapping[str, Any]] = {}
+    for index, part in enumerate(body["parameter"]):
+        name = part.get("name") if isinstance(part, dict) else None
+        if name not in {"subject", "data", "asOf"} or name in given:
+            raise Malformed(
+                "Send `data`, `subject` and `asOf`, each once.",
+                expression=f"Parameters.parameter[{index}]",
+                error="unknown-parameter",
+                code="not-supported",
+            )
+        given[name] = part
+    data = given.get("data", {}).get("resource")
+    if not isinstance(data, dict) or data.get("resourceType") != "Bundle" or data.get("type") != "collection":
+        raise Unprocessable(
+            "`data` is a Bundle of type collection.", expression="Parameters.parameter", code="required"
+        )
+    return Asked(data, _subject(given.get("subject")), _moment(given.get("asOf")))
+
+
+def _subject(part: Mapping[str, Any] | None) -> str | None:
+    if part is None:
+        return None
+    value = part.get("valueString")
+    if not isinstance(value, str) or not value:
+        raise Malformed("`subject` is a valueString.", code="value", expression="Parameters.parameter")
+    return value.removeprefix("Patient/")
+
+
+def _moment(part: Mapping[str, Any] | None) -> datetime | None:
+    if part is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(part["valueDateTime"])
+    except (KeyError, TypeError, ValueError) as failure:
+        raise Malformed("`asOf` is a valueDateTime.", code="value", expression="Parameters.parameter") from failure
+    if moment.tzinfo is None:
+        raise Malformed("`asOf` is a moment with its offset.", code="value", expression="Parameters.parameter")
+    return moment
+
+
+def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> dict[str, Any]:
+    """Evaluate, and give the Bundle: first the GuidanceResponse, then everything that would be written."""
+    at = asked.at or now
+    seed = uuid5(NAMESPACE, hashlib.sha256(encode([asked.data, asked.subject or "", at.isoformat()])).hexdigest())
+    ids = _ids(seed)
+    reading = given.intake.reading(
+        max(at, now), own_bases=(given.settings.fhir_base, tenant.ehr_base), new_id=lambda: next(ids)
+    )
+    submission = read_submit(asked.data, reading)
+    if not submission.settled:
+        submission = settle(submission, {}, reading)
+    patient = _patient(submission, asked.subject)
+    result = evaluation.evaluate(
+        _record(submission, patient, at),
+        given.knowledge,
+        Site(tenant.timezone, tenant.values),
+        at,
+        scope=f"dry-run/{patient}",
+        seed=str(seed),
+        subject=f"Patient/{patient}",
+        submissions=[(str(uuid5(seed, "guidance")), str(seed))],
+    )
+    written = [*result.guidance, *(write.resource for write in result.writes)]
+    base = given.settings.fhir_base
+    entries = [{"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one} for one in written]
+    return {"resourceType": "Bundle", "id": str(seed), "type": "collection", "entry": entries}
+
+
+def _ids(seed: UUID) -> Iterator[str]:
+    number = 0
+    while True:
+        yield str(uuid5(seed, str(number)))
+        number += 1
+
+
+def _patient(submission: Submission, subject: str | None) -> str:
+    found = (submission.subject or "").removeprefix("Patient/")
+    if not found:
+        raise Unprocessable("The data names no patient.", expression="Parameters.parameter", code="required")
+    if subject is not None and subject != found:
+        raise Unprocessable(
+            "The data is of another patient than `subject`.", expression="Parameters.parameter", error="other-patient"
+        )
+    return found
+
+
+def _record(submission: Submission, patient: str, at: datetime) -> Record:
+    """Make a record of the data, as the store would hand it over: each resource its first version, received at T."""
+    stored = [
+        Stored(entry.type, entry.id or "", 1, _dated(entry.resource, at), at)
+        for entry in submission.entries
+        if entry.resource is not None
+    ]
+    return Record(patient, tuple(sorted(stored, key=lambda one: (one.type, one.id))))
+
+
+def _dated(resource: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    return {**resource, "meta": {"lastUpdated": instant(at), **resource.get("meta", {})}}

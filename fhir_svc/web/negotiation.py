@@ -1,0 +1,114 @@
+"""What a request asks for besides its content: media types, `Prefer`, versions. And how its bytes are taken in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+
+from fhir_svc.errors import Malformed, NotAcceptable, TooLarge, UnsupportedMediaType
+
+READ: Final = frozenset({"application/fhir+json", "application/json"})
+FORMATS: Final = frozenset({"json", "application/json", "application/fhir+json"})
+VERSION: Final = re.compile(r'(?:W/)?"(\d{1,9})"|(\d{1,9})')
+RELEASE: Final = ("4.0", "4.0.1")
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """The header `Prefer`: `returns` is representation, minimal, OperationOutcome, or None where nothing was said."""
+
+    returns: str | None = None
+    strict: bool = False
+    respond_async: bool = False
+
+
+def prefer() -> Prefer:
+    """Read `Prefer`; what it does not know it ignores, as RFC 7240 says."""
+    wanted: dict[str, str] = {}
+    for header in request.headers.getlist("Prefer"):
+        for part in re.split(r"[,;]", header):
+            name, _, value = part.strip().partition("=")
+            wanted.setdefault(name.strip().lower(), value.strip().strip('"'))
+    returns = wanted.get("return", "")
+    return Prefer(
+        returns if returns in {"minimal", "representation", "OperationOutcome"} else None,
+        wanted.get("handling", "").lower() == "strict",
+        "respond-async" in wanted,
+    )
+
+
+def check_accept() -> None:
+    """Refuse (406) whoever can't read FHIR JSON."""
+    wanted = request.args.get("_format")
+    if wanted is not None:
+        if wanted.partition(";")[0].replace(" ", "+") not in FORMATS:
+            raise NotAcceptable("Only FHIR JSON is answered; use _format=json.")
+        return
+    accept = request.headers.get("Accept")
+    if accept is None or not accept.strip():
+        return
+    if not any(_acceptable(part) for part in accept.split(",")):
+        raise NotAcceptable("Only FHIR JSON is answered; ask for application/fhir+json.")
+
+
+def _acceptable(part: str) -> bool:
+    kind, options = parse_options_header(part)
+    quality = options.get("q", "1").strip()
+    refused = re.fullmatch(r"0(\.0*)?", quality) is not None
+    named = kind.lower() in READ | {"application/*", "*/*"}
+    return named and not refused and options.get("fhirversion", options.get("fhirVersion", "4.0")) in RELEASE
+
+
+def body(limit: int) -> bytes:
+    """Take the bytes of FHIR JSON, at most `limit`; 415 for other media, 413 for more."""
+    if request.headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
+        raise UnsupportedMediaType("Send the content as it is, without Content-Encoding.")
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind.lower() not in READ:
+        raise UnsupportedMediaType("Only FHIR JSON is read; send application/fhir+json.")
+    if options.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise Malformed("FHIR JSON is UTF-8; send it without another charset.", error="charset")
+    if options.get("fhirversion", options.get("fhirVersion", "4.0")) not in RELEASE:
+        raise UnsupportedMediaType("Only FHIR R4 (fhirVersion=4.0) is read.")
+    return take(limit)
+
+
+def take(limit: int) -> bytes:
+    """Take the bytes of the request, at most `limit`; TooLarge for more, chunked ones included."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge as failure:
+        raise TooLarge(f"At most {limit} bytes are taken here.") from failure
+
+
+def form() -> list[tuple[str, str]]:
+    """Take the parameters of a `_search`: those of the form, then those of the address."""
+    kind, _ = parse_options_header(request.headers.get("Content-Type", ""))
+    if request.content_length == 0 or (request.content_length is None and not kind):
+        return list(request.args.items(multi=True))
+    if kind.lower() != FORM:
+        raise UnsupportedMediaType(f"Send the parameters as {FORM}.")
+    return [*request.form.items(multi=True), *request.args.items(multi=True)]
+
+
+def version_of(header: str | None) -> int | None:
+    """Read the version that `If-Match` names; None when the header is absent or `*`."""
+    if header is None or header.strip() == "*":
+        return None
+    found = VERSION.fullmatch(header.strip())
+    if found is None:
+        raise Malformed('Name the version as If-Match: W/"1".', error="bad-if-match", code="value")
+    return int(found[1] or found[2])
+
+
+def not_modified(etag: str) -> bool:
+    """Whether `If-None-Match` names this weak ETag."""
+    given = request.headers.get("If-None-Match", "")
+    return any(part.strip().removeprefix("W/") == etag.removeprefix("W/") for part in given.split(",") if part.strip())

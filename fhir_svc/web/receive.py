@@ -1,0 +1,238 @@
+"""The intake transaction: an accepted submission becomes resources, a GuidanceResponse and a work row, or nothing.
+
+Everything here happens inside one transaction of the caller's. What is decided here needs the store: which stored
+patient is meant, what a condition or a conditional reference matches, which versions come about. What makes a
+submission acceptable at all was decided before, by `intake`, without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from fhir_svc.auth.actor import Actor
+from fhir_svc.errors import Conflict, Issue, Malformed, PreconditionFailed
+from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, settle
+from fhir_svc.record import Stored
+from fhir_svc.store import patients, resources, work
+from fhir_svc.store.database import Connection
+from fhir_svc.store.resources import Put, Written
+from fhir_svc.store.tenants import Tenant
+from fhir_svc.web import own_orders
+from fhir_svc.web.negotiation import version_of
+from fhir_svc.web.own_orders import ChangedElsewhere
+from fhir_svc.web.wire import instant
+
+BASE: Final = "https://example.org/fhir-svc"
+MAY_BE_URGENT: Final = frozenset({"QuestionnaireResponse", "Communication"})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known of a submission besides its content: whose it is, its id, when it came, the criteria in force."""
+
+    actor: Actor
+    tenant: Tenant
+    reading: Reading
+    criteria: str
+    submission: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def at(self) -> datetime:
+        """The moment of receipt."""
+        return self.reading.at
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one entry: its version now, whether it was created or changed by this, or why it was ignored."""
+
+    entry: Entry
+    type: str
+    id: str
+    version: int
+    updated: datetime
+    created: bool = False
+    changed: bool = False
+    late: bool = False
+    ours: bool = False
+    ignored: Issue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a submission: each entry in the order it was carried out; `guidance` is the id to poll, if any."""
+
+    submission: Submission
+    done: tuple[Done, ...]
+    guidance: str | None
+    patient: str | None
+    moved: tuple[ChangedElsewhere, ...] = ()
+
+
+def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Received:
+    """Store a submission and start its evaluation."""
+    found, existing = _look_up(tx, submission, receipt)
+    if not submission.settled or found:
+        submission = settle(submission, found, receipt.reading)
+    subject = _subject(tx, submission, receipt)
+    done, moved = _carry_out(tx, submission, subject, existing, receipt)
+    guidance = None
+    if subject is not None and any(one.changed and not one.late for one in done):
+        guidance = _start(tx, subject, done, receipt)
+    return Received(submission, tuple(done), guidance, subject, tuple(moved))
+
+
+def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> str | None:
+    if submission.subject is None:
+        return None
+    return patients.resolve(tx, receipt.tenant.name, submission.subject.partition("/")[2])
+
+
+def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[dict[str, str], dict[int, Stored]]:
+    """Answer what intake could not know: questions and locals to `Type/id`, and the entries that exist already."""
+    tenant = receipt.tenant.name
+    found: dict[str, str] = {}
+    existing: dict[int, Stored] = {}
+    for question in submission.questions:
+        match = _one(tx, tenant, *_split(question), expression=None)
+        if match:
+            found[question] = match.local
+    for entry in submission.writes:
+        condition = entry.if_none_exist or entry.condition
+        match = _one(tx, tenant, entry.type, condition, expression=entry.location) if condition else None
+        if match and entry.if_none_exist:
+            existing[entry.index] = match
+        if match:
+            found[entry.local] = match.local
+        elif entry.type == "Patient" and (same := _same_person(tx, entry, receipt)):
+            found[entry.local] = f"Patient/{same}"
+    return found, existing
+
+
+def _split(question: str) -> tuple[str, str]:
+    kind, _, query = question.partition("?")
+    return kind, query
+
+
+def _one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
+    """Give the one resource that a condition matches; None for none, 412 for several."""
+    params = parse_qsl(query, keep_blank_values=True)
+    supported = resources.PARAMETERS.get(kind, frozenset())
+    if not params or any(name.partition(":")[0] not in supported for name, _ in params):
+        raise Malformed("This condition uses a search parameter that is not supported.", expression=expression)
+    resources.exclusive(tx, tenant, f"{kind}?", "", query)
+    page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
+    if len(page.entries) > 1:
+        raise PreconditionFailed(
+            "The condition matches several resources.", expression=expression, code="multiple-matches"
+        )
+    return page.entries[0] if page.entries else None
+
+
+def _same_person(tx: Connection, entry: Entry, receipt: Receipt) -> str | None:
+    """Give the stored Patient that an incoming one is by identifier, if it is another id than its own."""
+    tenant, resource = receipt.tenant.name, entry.resource or {}
+    same = patients.identify(tx, tenant, resource, receipt.tenant.identifier_systems)
+    if same is None or same == entry.id:
+        return None
+    if entry.method == "PUT" and resources.read(tx, tenant, "Patient", entry.id or "") is not None:
+        raise Conflict(
+            "Several stored patients match this one by id and identifier.",
+            expression=entry.location,
+            error="several-patients",
+        )
+    return same
+
+
+def _met(entry: Entry, stored: Stored) -> Done:
+    return Done(entry, stored.type, stored.id, stored.version, stored.received, ours=stored.ours)
+
+
+def _carry_out(
+    tx: Connection, submission: Submission, subject: str | None, existing: Mapping[int, Stored], receipt: Receipt
+) -> tuple[list[Done], list[ChangedElsewhere]]:
+    """Write what is to be written in one go; orders of ours that come back are dealt with one by one."""
+    tenant = receipt.tenant.name
+    told: dict[int, Done] = {}
+    moved: list[ChangedElsewhere] = []
+    fresh: list[Entry] = []
+    for entry in submission.writes:
+        if entry.index in existing:
+            told[entry.index] = _met(entry, existing[entry.index])
+            continue
+        ours = None
+        if entry.type == "ServiceRequest":
+            ours = own_orders.recognise(tx, tenant, entry.resource or {}, entry.location)
+        if ours is None:
+            fresh.append(entry)
+        else:
+            told[entry.index] = _report(tx, entry, ours, submission.kind, receipt, moved)
+    puts = [_put(entry, subject) for entry in fresh]
+    written = resources.put_many(tx, tenant, puts, submission=receipt.submission)
+    told |= {entry.index: _done(entry, one) for entry, one in zip(fresh, written, strict=True)}
+    return [told[entry.index] for entry in submission.writes], moved
+
+
+def _put(entry: Entry, subject: str | None) -> Put:
+    resource = entry.resource or {}
+    patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
+    # a POSTed Patient that was found to be a stored one becomes its next version
+    new = entry.method == "POST" and entry.type != "Patient"
+    return Put(resource, patient, expected=version_of(entry.if_match), new=new)
+
+
+def _done(entry: Entry, written: Written) -> Done:
+    return Done(
+        entry,
+        written.type,
+        written.id,
+        written.version,
+        written.last_updated,
+        created=written.created,
+        changed=written.changed,
+        late=written.late,
+    )
+
+
+def _report(
+    tx: Connection, entry: Entry, ours: Stored, kind: Kind, receipt: Receipt, moved: list[ChangedElsewhere]
+) -> Done:
+    status = str((entry.resource or {}).get("status"))
+    try:
+        now_is = own_orders.report(tx, receipt.tenant.name, ours, status, entry.location)
+    except ChangedElsewhere as change:
+        if kind is not Kind.SUBMIT:
+            raise
+        moved.append(change)
+        ignored = Issue("conflict", "draft-changed-elsewhere", str(change), entry.location, "information")
+        return Done(entry, ours.type, ours.id, ours.version, ours.received, ours=True, ignored=ignored)
+    changed = now_is.version != ours.version
+    return Done(entry, ours.type, ours.id, now_is.version, now_is.received, changed=changed, ours=True)
+
+
+def _start(tx: Connection, subject: str, done: list[Done], receipt: Receipt) -> str:
+    """Create the GuidanceResponse that the caller polls, and the work row of the evaluation."""
+    guidance = in_progress(str(uuid4()), subject, receipt)
+    tenant = receipt.tenant.name
+    resources.create(tx, tenant, guidance, patient=subject, ours=True, submission=receipt.submission)
+    urgent = any(one.type in MAY_BE_URGENT and one.changed for one in done)
+    work.add(tx, tenant=tenant, kind="evaluate", subject=guidance["id"], patient=subject, urgent=urgent)
+    return str(guidance["id"])
+
+
+def in_progress(guidance_id: str, subject: str, receipt: Receipt) -> dict[str, Any]:
+    """Write the GuidanceResponse of an evaluation that has not taken place yet."""
+    return {
+        "resourceType": "GuidanceResponse",
+        "id": guidance_id,
+        "requestIdentifier": {"system": f"{BASE}/submission", "value": receipt.submission},
+        "moduleCanonical": receipt.criteria,
+        "status": "in-progress",
+        "subject": {"reference": f"Patient/{subject}"},
+        "occurrenceDateTime": instant(receipt.at),
+    }

@@ -1,0 +1,110 @@
+"""From what became of a submission to the HTTP answer that says so: alone, in a Bundle, or as the list of `$submit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from fhir_svc.errors import FhirSvcError, Issue
+from fhir_svc.store import resources
+from fhir_svc.store.database import Connection
+from fhir_svc.store.submissions import Answer
+from fhir_svc.web.negotiation import Prefer
+from fhir_svc.web.outcomes import outcome, refusal
+from fhir_svc.web.receive import Done, Received
+from fhir_svc.web.wire import encode, instant, version_headers
+
+PHRASES: Final = {
+    200: "200 OK",
+    201: "201 Created",
+    304: "304 Not Modified",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    405: "405 Method Not Allowed",
+    409: "409 Conflict",
+    412: "412 Precondition Failed",
+    413: "413 Content Too Large",
+    422: "422 Unprocessable Content",
+    428: "428 Precondition Required",
+    500: "500 Internal Server Error",
+    503: "503 Service Unavailable",
+}
+
+
+def monitor(base: str, guidance: Iterable[str | None]) -> dict[str, str]:
+    """Give the `Link` header that names what the caller may poll: one link for each submission that is evaluated."""
+    links = [f'<{base}/GuidanceResponse/{one}>; rel="monitor"' for one in guidance if one]
+    return {"Link": ", ".join(links)} if links else {}
+
+
+def notes(done: Done, guidance: str | None, warnings: Sequence[Issue] = ()) -> list[Issue]:
+    """Say of one entry what became of it, under which id, and where its evaluation will be."""
+    if done.ignored is not None:
+        return [done.ignored]
+    name = f"{done.type}/{done.id}"
+    if done.created:
+        told = ("stored", f"Stored as {name}.")
+    elif done.late:
+        told = ("stored-late", f"Kept as an older version of {name}; it is not evaluated.")
+    elif done.changed:
+        told = ("stored", f"Stored as version {done.version} of {name}.")
+    else:
+        told = ("unchanged", f"{name} is already so; nothing was changed.")
+    text = f"{told[1]} Evaluation: GuidanceResponse/{guidance}." if guidance and done.changed else told[1]
+    mine = [one for one in warnings if (one.expression or "").startswith(done.entry.location)]
+    return [Issue("informational", told[0], text, done.entry.location, "information"), *mine]
+
+
+def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant: str) -> Answer:
+    """Answer a create or an update."""
+    done = received.done[0]
+    headers = version_headers(done.version, done.updated) | monitor(base, [received.guidance])
+    headers["Location"] = f"{base}/{done.type}/{done.id}/_history/{done.version}"
+    if prefer.returns == "minimal":
+        body = b""
+    elif prefer.returns == "OperationOutcome":
+        body = encode(outcome(notes(done, received.guidance, received.submission.warnings)))
+    else:
+        body = served(tx, tenant, done)
+    return Answer(201 if done.created else 200, headers, body)
+
+
+def served(tx: Connection, tenant: str, done: Done) -> bytes:
+    """Give the bytes that a read of this entry's version gives."""
+    stored = resources.vread(tx, tenant, done.type, done.id, done.version)
+    return stored.body if stored else b""
+
+
+def entry(done: Done, received: Received, base: str, resource: msgspec.Raw | None = None) -> dict[str, Any]:
+    """Write the response entry of one entry of a Bundle."""
+    response = {
+        "status": PHRASES[201 if done.created else 200],
+        "location": f"{base}/{done.type}/{done.id}/_history/{done.version}",
+        "etag": f'W/"{done.version}"',
+        "lastModified": instant(done.updated),
+        "outcome": outcome(notes(done, received.guidance, received.submission.warnings)),
+    }
+    written: dict[str, Any] = {"fullUrl": f"{base}/{done.type}/{done.id}"}
+    if resource is not None:
+        written["resource"] = resource
+    return {**written, "response": response}
+
+
+def refused_entry(failure: FhirSvcError) -> dict[str, Any]:
+    """Write the response entry of an entry of a batch that was refused."""
+    status, issues, _ = refusal(failure)
+    return {"response": {"status": PHRASES.get(status, str(status)), "outcome": outcome(issues)}}
+
+
+def listing(received: Received) -> dict[str, Any]:
+    """Write the OperationOutcome of `$submit`: one issue per entry, in the Bundle's order, then the warnings."""
+    told = {one.index: one.issue for one in received.submission.ignored}
+    told |= {one.entry.index: notes(one, received.guidance)[0] for one in received.done}
+    first = [told[index] for index in sorted(told)]
+    if not first:
+        first = [Issue("informational", "nothing-stored", "The Bundle has no entries.", "Bundle", "information")]
+    return outcome([*first, *received.submission.warnings])

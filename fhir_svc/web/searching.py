@@ -1,0 +1,143 @@
+"""Search: which parameters count, the searchset Bundle, and links to the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from fhir_svc.auth.actor import Actor
+from fhir_svc.auth.audit_event import Told
+from fhir_svc.errors import Issue, Malformed
+from fhir_svc.record import Stored
+from fhir_svc.store import audit, resources
+from fhir_svc.store.cursors import Page
+from fhir_svc.web import artefact_reads, trail
+from fhir_svc.web.negotiation import Prefer
+from fhir_svc.web.outcomes import outcome
+from fhir_svc.web.pages_of_results import Sought, seal, unseal
+from fhir_svc.web.rights import ARTEFACTS, AUDIT
+from fhir_svc.web.services import Services
+
+Params = Sequence[tuple[str, str]]
+USUAL_COUNT: Final = 50
+MOST_COUNT: Final = 500
+CONTROLS: Final = frozenset({"_count", "_sort", "_summary", "_page"})
+SILENT: Final = frozenset({"_format", "_pretty"})
+REPEATED: Final = "Give this parameter once."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search as read: what is sought, only the number of it or all, and the parameters that were not understood."""
+
+    sought: Sought
+    only_count: bool
+    ignored: tuple[str, ...]
+
+
+def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services) -> Asked:
+    """Read the parameters of a search; what is not supported is refused under strict handling, else noted."""
+    controls = _controls(params)
+    if "_page" in controls:
+        secret = given.settings.audit_key.get_secret_value()
+        return Asked(unseal(controls["_page"], secret, tenant=actor.tenant, kind=kind), False, ())
+    supported = _supported(kind)
+    wanted = tuple((name, value) for name, value in params if name not in CONTROLS | SILENT)
+    known = tuple((name, value) for name, value in wanted if name.partition(":")[0] in supported)
+    ignored = [name for name, _ in wanted if name.partition(":")[0] not in supported]
+    summary = controls.get("_summary", "false")
+    if summary not in {"count", "false"}:
+        ignored.append("_summary")
+    if ignored and prefer.strict:
+        raise Malformed(
+            "A parameter is not supported for this type; leave it out, or prefer handling=lenient.",
+            error="unsupported-parameter",
+            code="not-supported",
+        )
+    count = _count(controls.get("_count"))
+    sought = Sought(actor.tenant, kind, known, controls.get("_sort"), count)
+    return Asked(sought, summary == "count" or count == 0, tuple(dict.fromkeys(ignored)))
+
+
+def _supported(kind: str) -> frozenset[str]:
+    if kind in ARTEFACTS:
+        return artefact_reads.PARAMETERS
+    return frozenset(audit.PARAMETERS if kind == AUDIT else resources.PARAMETERS[kind])
+
+
+def _controls(params: Params) -> dict[str, str]:
+    controls: dict[str, str] = {}
+    for name, value in params:
+        if name not in CONTROLS:
+            continue
+        if name in controls:
+            raise Malformed(REPEATED, error="repeated-parameter", code="value", expression=f"http.{name[1:]}")
+        controls[name] = value
+    return controls
+
+
+def _count(text: str | None) -> int:
+    if text is None:
+        return USUAL_COUNT
+    if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - a count of a billion is none
+        raise Malformed("_count is a whole number, 0 or more.", error="bad-count", code="value")
+    return min(int(text), MOST_COUNT)
+
+
+def run(asked: Asked, actor: Actor, given: Services) -> Page:
+    """Carry the search out and leave its AuditEvent (artefacts hold no patient's data and leave none)."""
+    if asked.sought.kind in ARTEFACTS:
+        return artefact_reads.search(given.knowledge, asked.sought)
+    with given.database.transaction() as tx:
+        page = page_of(tx, asked)
+        trail.leave(tx, Told("search-type", targets=(asked.sought.kind,)), actor)
+    return page
+
+
+def page_of(tx: Any, asked: Asked) -> Page:
+    """Carry the search out in a transaction."""
+    sought = asked.sought
+    count = 0 if asked.only_count else sought.count
+    if sought.kind == AUDIT:
+        return audit.search(tx, sought.tenant, sought.params, count=count, cursor=sought.cursor)
+    return resources.search(
+        tx, sought.tenant, sought.kind, sought.params, sort=sought.sort, count=count, cursor=sought.cursor
+    )
+
+
+def bundle(asked: Asked, page: Page, given: Services, self_url: str) -> dict[str, Any]:
+    """Write the searchset."""
+    base = given.settings.fhir_base
+    links = [{"relation": "self", "url": self_url}]
+    if page.next and not asked.only_count:
+        sought = asked.sought
+        following = Sought(sought.tenant, sought.kind, sought.params, sought.sort, sought.count, page.next)
+        token = seal(following, given.settings.audit_key.get_secret_value())
+        links.append({"relation": "next", "url": f"{base}/{sought.kind}?{urlencode({'_page': token})}"})
+    found: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": page.total, "link": links}
+    entries = [] if asked.only_count else [_entry(stored, base) for stored in page.entries]
+    if asked.ignored:
+        entries.append({"resource": outcome(_ignored(asked)), "search": {"mode": "outcome"}})
+    if entries:
+        found["entry"] = entries
+    return found
+
+
+def _entry(stored: Stored, base: str) -> dict[str, Any]:
+    resource = msgspec.Raw(stored.body) if stored.body else stored.content
+    return {"fullUrl": f"{base}/{stored.local}", "resource": resource, "search": {"mode": "match"}}
+
+
+def _ignored(asked: Asked) -> list[Issue]:
+    return [
+        Issue(
+            "not-supported",
+            "unsupported-parameter",
+            f"{len(asked.ignored)} parameter(s) are not supported for this type and were ignored; see /fhir/metadata.",
+            severity="warning",
+        )
+    ]

@@ -1,0 +1,35 @@
+"""The web as its callers meet it: a real database, the whole app, and the cast that calls it."""
+
+import pytest
+
+from fhir_svc.store.database import Database
+from fhir_svc.web.services import build
+from tests.web.cast import make_house, make_settings, prepare
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A prepared SQLite file, copied for each test: migrating takes longer than copying."""
+    path = tmp_path_factory.mktemp("web") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    prepare(database)
+    database.dispose()  # the last connection brings everything into the one file
+    return path
+
+
+@pytest.fixture(scope="session")
+def built(template):
+    """The services, built once: compiling schema and knowledge takes longer than a test."""
+    return build(make_settings(f"sqlite:///{template}"))
+
+
+@pytest.fixture
+def house(template, built, tmp_path):
+    """A house of its own for a test."""
+    return make_house(template, built, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_house(template, built, tmp_path_factory):
+    """One house for tests that store nothing or don't mind what others stored."""
+    return make_house(template, built, tmp_path_factory.mktemp("house"))
