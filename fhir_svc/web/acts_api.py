@@ -57,16 +57,9 @@ def sign(draft_id: str) -> Response:
             _needed(part, "blocker"): _needed(part, "reason") for part in given.parts("override", ("blocker", "reason"))
         },
     )
-    carried = signed.provenance.content["signature"][0]
-    parameters = [
-        _value("digest", "valueString", signed.digest),
-        _value("meaning", "valueCode", signing.APPROVAL),
-        _value("signer", "valueReference", carried["who"]),
-        _value("when", "valueInstant", carried["when"]),
-        {"name": "order", "resource": signed.order.content},
-        {"name": "provenance", "resource": signed.provenance.content},
-    ]
-    return _parameters(parameters, signed.order)
+    answer = _stored(signed.order)
+    answer.headers["Link"] = f'<{services().settings.fhir_base}/{signed.provenance.local}>; rel="describedby"'
+    return answer
 
 
 @blueprint.get(f"{ORDER}/$verify-signature")
@@ -123,7 +116,7 @@ def revise(draft_id: str) -> Response:
 def record_screening(draft_id: str) -> Response:
     """Record the physician's own answer to an open safety check."""
     actor, expected = _actor(), _if_match()
-    names = sorted({check.parameter for check in screening.checks(services().knowledge)})
+    names = screening.parameters(services())
     given = _arguments(once=names)
     answers = {name: code for name in names if (code := given.word(name)) is not None}
     return _stored(screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers))

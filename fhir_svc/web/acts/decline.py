@@ -38,16 +38,16 @@ def decline(
 
 
 def defer(services: Services, actor: Actor, draft_id: str, *, expected: int, until: datetime) -> Stored:
-    """Put a draft's Task on hold until an instant to come; gives the Task."""
+    """Put a draft's Task on hold until an instant to come; gives the draft."""
     with services.database.transaction() as tx:
         case = open_case(tx, actor, draft_id, expected)
         task = change_task(tx, actor.tenant, case, states.deferred(case.waiting, until=until, at=case.at))
-        audited(tx, actor, "defer", case.patient, [task])
-    return task
+        audited(tx, actor, "defer", case.patient, [case.order, task])
+    return case.order
 
 
 def reassign(services: Services, actor: Actor, draft_id: str, *, expected: int, owner: str) -> Stored:
-    """Hand a draft's Task to a colleague, named by user name, `Practitioner/id` or id; gives the Task."""
+    """Hand a draft's Task to a colleague, named by user name, `Practitioner/id` or id; gives the draft."""
     with services.database.transaction() as tx:
         case = open_case(tx, actor, draft_id, expected)
         colleague = next((each for each in colleagues(tx, actor.tenant) if owner in _names(each)), None)
@@ -55,8 +55,8 @@ def reassign(services: Services, actor: Actor, draft_id: str, *, expected: int, 
             raise Unprocessable("No physician here has this name.", error="owner-unknown", code="not-found")
         whom = states.By(f"Practitioner/{colleague.practitioner}", colleague.name)
         task = change_task(tx, actor.tenant, case, states.reassigned(case.waiting, owner=whom, at=case.at))
-        audited(tx, actor, "reassign", case.patient, [task])
-    return task
+        audited(tx, actor, "reassign", case.patient, [case.order, task])
+    return case.order
 
 
 def colleagues(tx: Connection, tenant: str) -> list[Account]:

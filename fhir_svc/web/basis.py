@@ -1,0 +1,236 @@
+"""What a physician reads to judge a draft or a review: rules, facts, gaps, conflicts, checks, earlier studies, limits.
+
+Everything comes from what the evaluation wrote and from the knowledge artefacts. What an evaluation could not tell is
+shown as plainly as what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.terms import extensions
+from fhir_svc.record import Stored
+from fhir_svc.store import resources
+from fhir_svc.store.database import Connection
+from fhir_svc.web import trace
+from fhir_svc.web.trace import Trace, TracedFact, TracedRule
+from fhir_svc.web.wording import Wording
+
+Json = Mapping[str, Any]
+STUDIES: Final = frozenset({"DiagnosticReport", "ImagingStudy", "ServiceRequest", "Procedure"})
+MOST_RELATED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact comes from: a version of a received resource."""
+
+    type: str
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFact:
+    """A fact in words. `value` '' is unknown; `when` a FHIR date or dateTime."""
+
+    name: str
+    label: str
+    value: str
+    when: str | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRule:
+    """A rule in words, with the facts that decided it and those that are missing."""
+
+    id: str
+    title: str
+    text: str
+    citation: str
+    facts: tuple[ReadFact, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An earlier study, procedure or order that the draft rests on or stands beside."""
+
+    title: str
+    when: str | None
+    status: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All that stands behind a draft or a review."""
+
+    level: str
+    flags: tuple[str, ...]
+    met: tuple[ReadRule, ...]
+    others_met: tuple[ReadRule, ...]
+    unknown: tuple[ReadRule, ...]
+    concerns: tuple[str, ...]
+    studies: tuple[Study, ...]
+    criteria: str
+    failed: bool = False
+
+
+def basis(
+    tx: Connection, tenant: str, knowledge: Knowledge, words: Wording, guidance: Stored | None, order: Stored | None
+) -> Basis:
+    """Read everything; `order` None for a review. Rules that want this order come first, other met rules after them."""
+    content = guidance.content if guidance else {}
+    traced = trace.read(content)
+    wanting = _rules_of(order.content) if order else frozenset()
+    met = [_rule(knowledge, words, rule) for rule in traced.with_outcome(trace.MET)]
+    return Basis(
+        level=words.concept("triage-level", traced.level) if traced.level else "",
+        flags=tuple(words.concept("review-flag", code) for code in traced.flags),
+        met=tuple(rule for rule in met if not wanting or rule.id in wanting),
+        others_met=tuple(rule for rule in met if wanting and rule.id not in wanting),
+        unknown=tuple(_rule(knowledge, words, rule) for rule in traced.with_outcome(trace.CANNOT_TELL)),
+        concerns=tuple(_concerns(tx, tenant, order)),
+        studies=tuple(_studies(tx, tenant, order)),
+        criteria=_criteria(order, content),
+        failed=content.get("status") == "failure",
+    )
+
+
+def guidance_of(tx: Connection, tenant: str, task: Json) -> Stored | None:
+    """The GuidanceResponse behind a Task."""
+    for element in (task.get("reasonReference"), task.get("focus")):
+        kind, _, rest = (element or {}).get("reference", "").partition("/")
+        if kind == "GuidanceResponse":
+            return resources.read(tx, tenant, kind, rest.partition("/")[0])
+    return None
+
+
+def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
+    """The other orders that the same evaluation drafted."""
+    requisition = order.content.get("requisition", {})
+    if "value" not in requisition:
+        return []
+    wanted = [("requisition", f"{requisition.get('system', '')}|{requisition['value']}")]
+    found = resources.search(tx, tenant, "ServiceRequest", wanted, sort=None, count=MOST_RELATED, cursor=None)
+    return [each for each in found.entries if each.id != order.id and each.ours]
+
+
+def changes_by_hand(tx: Connection, tenant: str, order: Stored) -> list[tuple[str, str, str]]:
+    """What physicians changed since the software drafted it: (what, drafted, now)."""
+    drafted = resources.vread(tx, tenant, "ServiceRequest", order.id, 1)
+    if drafted is None or order.version == 1:
+        return []
+    before, after = drafted.content, order.content
+    told = [
+        ("Priority", before.get("priority", ""), after.get("priority", "")),
+        ("Order", _code_text(before), _code_text(after)),
+        ("Performer", _displays(before.get("performer", ())), _displays(after.get("performer", ()))),
+    ]
+    known = {note.get("text") for note in before.get("note", ())}
+    told += [("Note", "", note["text"]) for note in after.get("note", ()) if note.get("text") not in known]
+    return [(what, old, new) for what, old, new in told if old != new]
+
+
+def source(reference: str) -> Source | None:
+    """A versioned reference taken apart; None for anything else."""
+    parts = reference.split("/")
+    if len(parts) != 4 or parts[2] != "_history" or not parts[3].isdigit():  # noqa: PLR2004 - Type/id/_history/n
+        return None
+    return Source(parts[0], parts[1], int(parts[3]))
+
+
+def _rule(knowledge: Knowledge, words: Wording, rule: TracedRule) -> ReadRule:
+    action: Json = next((each for each in knowledge.plan.get("action", ()) if each.get("id") == rule.id), {})
+    return ReadRule(
+        id=rule.id,
+        title=rule.title or action.get("title", rule.id),
+        text=action.get("textEquivalent") or action.get("description", ""),
+        citation=rule.citation,
+        facts=tuple(_fact(words, fact) for fact in rule.facts if fact.value is not None),
+        missing=tuple(words.fact(name) for name in rule.missing),
+    )
+
+
+def _fact(words: Wording, fact: TracedFact) -> ReadFact:
+    sources = (source(reference) for reference in fact.sources)
+    return ReadFact(
+        fact.name,
+        words.fact(fact.name),
+        _said(words, fact),
+        fact.date,
+        tuple(each for each in sources if each is not None),
+    )
+
+
+def _said(words: Wording, fact: TracedFact) -> str:
+    if isinstance(fact.value, bool):
+        return words.answer(fact.name, "yes" if fact.value else "no")
+    if isinstance(fact.value, str) and fact.unit is None:
+        return words.answer(fact.name, fact.value)
+    return f"{fact.value} {words.unit(fact.unit)}" if fact.unit else str(fact.value)
+
+
+def _rules_of(order: Json) -> frozenset[str]:
+    """The ids of the rules that want this order."""
+    return frozenset(str(code) for code in extensions(order, "rule"))
+
+
+def _concerns(tx: Connection, tenant: str, order: Stored | None) -> Iterable[str]:
+    if order is None:
+        return
+    wanted = [("implicated", f"ServiceRequest/{order.id}")]
+    for issue in resources.search(
+        tx, tenant, "DetectedIssue", wanted, sort=None, count=MOST_RELATED, cursor=None
+    ).entries:
+        text = issue.content.get("detail") or issue.content.get("code", {}).get("text")
+        if text:
+            yield text
+
+
+def _studies(tx: Connection, tenant: str, order: Stored | None) -> Iterable[Study]:
+    for held in order.content.get("supportingInfo", ()) if order else ():
+        named = source(held.get("reference", ""))
+        if named is None or named.type not in STUDIES:
+            continue
+        stored = resources.vread(tx, tenant, named.type, named.id, named.version)
+        if stored is not None:
+            content = stored.content
+            yield Study(_title(content), _date(content), content.get("status", ""), named)
+
+
+def _title(content: Json) -> str:
+    code: Json = content.get("code") or next(iter(content.get("procedureCode", ())), {})
+    return content.get("description") or _text(code) or content["resourceType"]
+
+
+def _text(concept: Json) -> str:
+    codings: Sequence[Json] = concept.get("coding", ())
+    text: str = concept.get("text") or next((each["display"] for each in codings if each.get("display")), "")
+    return text
+
+
+def _code_text(order: Json) -> str:
+    return _text(order.get("code", {}))
+
+
+def _displays(references: Iterable[Json]) -> str:
+    return ", ".join(each.get("display") or each.get("reference", "") for each in references)
+
+
+def _date(content: Json) -> str | None:
+    named = ("effectiveDateTime", "started", "performedDateTime", "authoredOn", "issued")
+    return next((content[name] for name in named if name in content), None)
+
+
+def _criteria(order: Stored | None, guidance: Json) -> str:
+    canonical = order.content["instantiatesCanonical"][0] if order else guidance.get("moduleCanonical", "")
+    return str(canonical).rpartition("/")[2].replace("|", " version ")
+
+
+__all__ = ["Basis", "Trace", "basis", "changes_by_hand", "guidance_of", "siblings", "source"]

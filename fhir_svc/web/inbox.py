@@ -1,0 +1,306 @@
+"""`/inbox`: a physician's worklist, the page of one draft, the page of one review, and the sources behind them.
+
+Forms here call the same acts as the FHIR operations. What is refused is said in place, nothing typed is lost except the
+password, and the page then shows what is current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from flask import Blueprint, Response, request, url_for
+
+from fhir_svc.auth.actor import Actor, Role
+from fhir_svc.errors import FhirSvcError, NotFound, PreconditionFailed, Unprocessable
+from fhir_svc.orders.screening import Answer, answers
+from fhir_svc.orders.terms import extensions
+from fhir_svc.store import resources, tenants
+from fhir_svc.store.database import Connection, now
+from fhir_svc.web import basis as reading
+from fhir_svc.web import moments, pages, worklist
+from fhir_svc.web.acts import complete as completing
+from fhir_svc.web.acts import decline as declining
+from fhir_svc.web.acts import revise as revising
+from fhir_svc.web.acts import screening
+from fhir_svc.web.acts import sign as signing
+from fhir_svc.web.acts import verify as verifying
+from fhir_svc.web.acts.case import kind_of, patient_of, read_order, task_of, waiting
+from fhir_svc.web.login import confirmed
+from fhir_svc.web.services import Services, services
+from fhir_svc.web.sources import describe
+from fhir_svc.web.wording import wording
+
+blueprint = Blueprint("inbox", __name__)
+pages.register(blueprint)
+LATER: Final = {"4": "in 4 hours", "24": "tomorrow", "72": "in 3 days", "168": "in a week", "336": "in two weeks"}
+CLOSED: Final = {"completed", "rejected", "cancelled", "failed", "entered-in-error"}
+
+
+@blueprint.get("/inbox", endpoint="worklist")
+def worklist_page() -> Response:
+    """The worklist, most urgent first."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+    on_hold = request.args.get("show") == "put-off"
+    with given.database.reading() as tx:
+        clock = _clock(tx, actor)
+        listed = worklist.worklist(tx, actor.tenant, wording(given.knowledge), clock.at, on_hold=on_hold)
+    return pages.show("inbox.html", listed=listed, clock=clock, on_hold=on_hold)
+
+
+@blueprint.get("/inbox/drafts/<draft_id>")
+def draft_page(draft_id: str) -> Response:
+    """One draft: what is proposed, why, what is unknown, and the decision."""
+    return _draft(services(), pages.need(Role.PHYSICIAN), draft_id)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/sign")
+def sign(draft_id: str) -> Response:
+    """Type the password again, sign exactly what was shown."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        confirmed(given, actor, request.form.get("password", ""))
+        prefix = "override-"
+        overrides = {
+            name.removeprefix(prefix): reason
+            for name, reason in request.form.items()
+            if name.startswith(prefix) and reason.strip()
+        }
+        fresh = _again(given, actor)
+        expected, digest = _version(), request.form.get("digest", "")
+        signing.sign(given, fresh, draft_id, expected=expected, digest=digest, overrides=overrides)
+
+    return _act(given, actor, draft_id, "sign", act)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/decline")
+def decline(draft_id: str) -> Response:
+    """Decline with a reason."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        reason, text = request.form.get("reason", ""), request.form.get("text", "").strip() or None
+        if not reason:
+            raise Unprocessable("Choose a reason.", error="parameter-missing")
+        declining.decline(given, actor, draft_id, expected=_version(), reason=reason, text=text)
+
+    return _act(given, actor, draft_id, "decline", act)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/defer")
+def defer(draft_id: str) -> Response:
+    """Put off."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        hours = request.form.get("hours", "")
+        if hours not in LATER:
+            raise Unprocessable("Choose until when.", error="parameter-missing")
+        with given.database.reading() as tx:
+            until = now(tx) + timedelta(hours=int(hours))
+        declining.defer(given, actor, draft_id, expected=_version(), until=until)
+
+    return _act(given, actor, draft_id, "defer", act)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/reassign")
+def reassign(draft_id: str) -> Response:
+    """Hand to a colleague."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        owner = request.form.get("owner", "")
+        declining.reassign(given, actor, draft_id, expected=_version(), owner=owner)
+
+    return _act(given, actor, draft_id, "reassign", act)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/revise")
+def revise(draft_id: str) -> Response:
+    """Change the draft before deciding."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        with given.database.reading() as tx:
+            order = read_order(tx, actor, draft_id).content
+        change: dict[str, Any] = {"resourceType": "ServiceRequest"}
+        if (priority := request.form.get("priority", "")) and priority != order.get("priority"):
+            change["priority"] = priority
+        system, _, code = request.form.get("code", "").rpartition("|")
+        if code and not any(each.get("code") == code for each in order["code"]["coding"]):
+            chosen = next(
+                (each for each in revising.codings(given.knowledge, order) if each["code"] == code), {"code": code}
+            )
+            change["code"] = {"coding": [{"system": system, "code": code}], "text": chosen.get("display", "")}
+        if note := request.form.get("note", "").strip():
+            change["note"] = [{"text": note}]
+        if len(change) == 1:
+            raise Unprocessable("Nothing was changed.", error="nothing-changed")
+        revising.revise(given, actor, draft_id, expected=_version(), change=change)
+
+    return _act(given, actor, draft_id, "revise", act)
+
+
+@blueprint.post("/inbox/drafts/<draft_id>/screening")
+def record_screening(draft_id: str) -> Response:
+    """Answer an open safety check."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+
+    def act() -> None:
+        said = {name: code for name in screening.parameters(given) if (code := request.form.get(name))}
+        screening.record_screening(given, actor, draft_id, expected=_version(), answers=said)
+
+    return _act(given, actor, draft_id, "screening", act)
+
+
+@blueprint.get("/inbox/reviews/<task_id>")
+def review_page(task_id: str) -> Response:
+    """One review: what is asked, why, and how it ended."""
+    return _review(services(), pages.need(Role.PHYSICIAN), task_id)
+
+
+@blueprint.post("/inbox/reviews/<task_id>/complete")
+def complete(task_id: str) -> Response:
+    """Close a review."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+    try:
+        outcome = request.form.get("outcome", "")
+        if not outcome:
+            raise Unprocessable("Choose an outcome.", error="parameter-missing")
+        note = request.form.get("note", "").strip() or None
+        facts = request.form.getlist("closed-fact")
+        completing.complete(given, actor, task_id, expected=_version(), outcome=outcome, note=note, closed_facts=facts)
+    except FhirSvcError as failure:
+        pages.refused("complete", failure)
+        return _review(given, actor, task_id, failure=failure)
+    return pages.go(url_for("inbox.review_page", task_id=task_id))
+
+
+@blueprint.get("/inbox/sources/<kind>/<resource_id>/<int:version>")
+def source_page(kind: str, resource_id: str, version: int) -> Response:
+    """A version of a received resource, as plain questions and answers; its narrative is never shown."""
+    actor, given = pages.need(Role.PHYSICIAN), services()
+    with given.database.reading() as tx:
+        stored = resources.vread(tx, actor.tenant, kind, resource_id, version)
+        current = resources.read(tx, actor.tenant, kind, resource_id)
+        clock = _clock(tx, actor)
+    if stored is None or current is None:
+        raise NotFound("There is no such source.")
+    rows = describe(stored.content, wording(given.knowledge))
+    newest = current.version == version
+    return pages.show("source.html", stored=stored, rows=rows, newest=newest, clock=clock)
+
+
+def _act(given: Services, actor: Actor, draft_id: str, form: str, act: Callable[[], None]) -> Response:
+    """Run an act of a form: on to the page if it worked, the same page with the reason if it did not."""
+    try:
+        act()
+    except NotFound:
+        raise
+    except FhirSvcError as failure:
+        pages.refused(form, failure)
+        return _draft(given, _again(given, actor), draft_id, form=form, failure=failure)
+    return pages.go(url_for("inbox.draft_page", draft_id=draft_id))
+
+
+def _again(given: Services, actor: Actor) -> Actor:
+    """The actor as its session stands now, a confirmation just made included."""
+    from fhir_svc.auth.sessions import actor_of  # noqa: PLC0415
+
+    return actor_of(request, given.database, given.settings) or actor
+
+
+def _version() -> int:
+    version = request.form.get("version", "")
+    if not version.isdigit():
+        raise PreconditionFailed("It has changed since you saw it; read it again.", error="version-changed")
+    return int(version)
+
+
+def _clock(tx: Connection, actor: Actor) -> moments.Clock:
+    tenant = tenants.find(tx, actor.tenant)
+    return moments.clock(now(tx), tenant.timezone if tenant else None)
+
+
+def _draft(
+    given: Services, actor: Actor, draft_id: str, *, form: str = "", failure: FhirSvcError | None = None
+) -> Response:
+    words = wording(given.knowledge)
+    with given.database.transaction() as tx:
+        order = read_order(tx, actor, draft_id)
+        task = task_of(tx, actor.tenant, draft_id)
+        clock = _clock(tx, actor)
+        guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
+        open_blockers = list(extensions(order.content, "blocker"))
+        context: dict[str, Any] = {
+            "order": order,
+            "task": task,
+            "clock": clock,
+            "person": worklist.person_of(tx, actor.tenant, patient_of(order.content), clock.at),
+            "due": worklist.due_of(task.content) if task else None,
+            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
+            "siblings": reading.siblings(tx, actor.tenant, order),
+            "by_hand": reading.changes_by_hand(tx, actor.tenant, order),
+            "prepared": signing.preparation(tx, actor.tenant, order),
+            "verified": verifying.verification(tx, given, actor.tenant, order),
+            "decidable": order.content.get("status") == "draft" and task is not None and _waits(task.content, clock),
+            "colleagues": [each for each in declining.colleagues(tx, actor.tenant) if each.id != actor.id],
+            "checks": _checks(given, open_blockers),
+            "codings": revising.codings(given.knowledge, order.content),
+        }
+    status = failure.status if failure else 200
+    return pages.show(
+        "draft.html",
+        status,
+        form=form,
+        problems=[issue.text for issue in failure.issues] if failure else [],
+        kept=request.form,
+        words=words,
+        later=LATER,
+        **context,
+    )
+
+
+def _checks(given: Services, blockers: list[str]) -> dict[str, list[Answer]]:
+    """The open checks that a physician can answer, each with its answers."""
+    every = answers(given.knowledge)
+    return {code: found for code in blockers if (found := [each for each in every if each.blocker == code])}
+
+
+def _waits(task: Mapping[str, Any], clock: moments.Clock) -> bool:
+    try:
+        waiting(task, clock.at)
+    except FhirSvcError:
+        return False
+    return True
+
+
+def _review(given: Services, actor: Actor, task_id: str, *, failure: FhirSvcError | None = None) -> Response:
+    words = wording(given.knowledge)
+    with given.database.reading() as tx:
+        task = resources.read(tx, actor.tenant, "Task", task_id)
+        if task is None or not task.ours or kind_of(task.content) != "review":
+            raise NotFound("There is no such review.")
+        clock = _clock(tx, actor)
+        guidance = reading.guidance_of(tx, actor.tenant, task.content)
+        patient = patient_of(task.content) or patient_of(guidance.content if guidance else {})
+        context: dict[str, Any] = {
+            "task": task,
+            "clock": clock,
+            "person": worklist.person_of(tx, actor.tenant, patient, clock.at),
+            "due": worklist.due_of(task.content),
+            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, None),
+            "open": _waits(task.content, clock),
+            "outcomes": words.choices("review-outcome"),
+        }
+    problems = [issue.text for issue in failure.issues] if failure else []
+    return pages.show(
+        "review.html",
+        failure.status if failure else 200,
+        problems=problems,
+        kept=request.form,
+        words=words,
+        **context,
+    )

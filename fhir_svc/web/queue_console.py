@@ -1,0 +1,122 @@
+"""`/queue`: an admin's view of the work and the workers, and the two things that may be done to work that is stuck.
+
+No clinical content: kinds, states, counts, ages, error codes and opaque ids. Reasons that admins type are kept with the
+work's history and not shown to anybody else's tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from flask import Blueprint, Response, request, url_for
+
+from fhir_svc.auth.actor import Actor, Role
+from fhir_svc.auth.audit_event import Told
+from fhir_svc.errors import FhirSvcError, Unprocessable
+from fhir_svc.store import tenants, work, work_faults, work_watch
+from fhir_svc.store.database import now
+from fhir_svc.store.work_watch import Count, Worker
+from fhir_svc.web import moments, pages, trail
+from fhir_svc.web.services import services
+
+blueprint = Blueprint("queue_console", __name__)
+pages.register(blueprint)
+STATES: Final = ("due", "leased", "quarantined", "done", "discarded")
+SILENT: Final = timedelta(seconds=60)  # a worker reports every few seconds; after this it is shown as silent
+FORGOTTEN: Final = timedelta(hours=24)
+LONGEST_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One kind of work: how many rows are in each state, and the age of the oldest that is not finished."""
+
+    kind: str
+    counts: dict[str, int]
+    oldest: float
+
+
+@blueprint.get("/queue")
+def overview() -> Response:
+    """Counts, ages, workers, quarantine."""
+    return _overview(pages.need(Role.ADMIN))
+
+
+@blueprint.post("/queue/<work_id>/requeue")
+def requeue(work_id: str) -> Response:
+    """Quarantined work becomes due again."""
+    return _settle(work_id, "requeue")
+
+
+@blueprint.post("/queue/<work_id>/discard")
+def discard(work_id: str) -> Response:
+    """Quarantined work is given up."""
+    return _settle(work_id, "discard")
+
+
+def _settle(work_id: str, act: str) -> Response:
+    actor, given = pages.need(Role.ADMIN), services()
+    settle = work_faults.requeue if act == "requeue" else work_faults.discard
+    reason = request.form.get("reason", "").strip()
+    try:
+        if not reason or len(reason) > LONGEST_REASON:
+            raise Unprocessable("Say why, in a few words.", error="reason-missing")
+        with given.database.transaction() as tx:
+            settle(tx, actor.tenant, work_id, actor=actor.id, reason=reason)
+            trail.leave(tx, Told(act), actor)
+    except FhirSvcError as failure:
+        pages.refused(act, failure)
+        return _overview(actor, failure=failure, about=work_id, reason=reason)
+    return pages.go(url_for("queue_console.overview"))
+
+
+def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str = "", reason: str = "") -> Response:
+    with services().database.reading() as tx:
+        tenant = tenants.find(tx, actor.tenant)
+        at = now(tx)
+        counts = work_watch.summary(tx, actor.tenant)
+        workers = [worker for worker in work_watch.workers(tx) if at - worker.seen < FORGOTTEN]
+        quarantined = work_faults.quarantined(tx, actor.tenant)
+    clock = moments.clock(at, tenant.timezone if tenant else None)
+    return pages.show(
+        "queue.html",
+        failure.status if failure else 200,
+        clock=clock,
+        lines=lines(counts),
+        totals={state: sum(each.count for each in counts if each.state == state) for state in STATES},
+        oldest=max((each.oldest for each in counts if each.state in {"due", "leased"}), default=0.0),
+        states=STATES,
+        workers=[(worker, silent(worker, at)) for worker in workers],
+        quarantined=quarantined,
+        attempts=work.MAX_ATTEMPTS,
+        problem=failure.issues[0].text if failure else None,
+        about=about,
+        reason=reason,
+        seconds=seconds,
+    )
+
+
+def lines(counts: Sequence[Count]) -> list[Line]:
+    """The counts, one line per kind; the oldest is that of rows still to be done."""
+    found = []
+    for kind in sorted({each.kind for each in counts}):
+        mine = [each for each in counts if each.kind == kind]
+        waiting = [each.oldest for each in mine if each.state in {"due", "leased", "quarantined"} and each.count]
+        found.append(Line(kind, {each.state: each.count for each in mine}, max(waiting, default=0.0)))
+    return found
+
+
+def silent(worker: Worker, at: datetime) -> bool:
+    """Whether a worker has not reported for too long."""
+    return at - worker.seen > SILENT
+
+
+def seconds(age: float) -> str:
+    """An age as people read it: `42 s`, `7 min`, `3 h`, `2 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if age >= 2 * size:
+            return f"{int(age // size)} {unit}"
+    return f"{int(age)} s"

@@ -1,0 +1,87 @@
+"""Words for codes: how questions, answers, units, levels, flags and checks are told to a person.
+
+All words come from the knowledge artefacts. A code that no artefact explains is shown as it is, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from fhir_svc.knowledge import Knowledge
+
+Json = Mapping[str, Any]
+UNIT_OPTION: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
+
+
+class Wording:
+    """The words of one set of knowledge artefacts."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._questions: dict[str, str] = {}
+        self._answers: dict[tuple[str, str], str] = {}
+        self._units: dict[str, str] = {}
+        self._concepts: dict[tuple[str, str], tuple[str, str]] = {}
+        for questionnaire in knowledge.of("Questionnaire"):
+            for item in _items(questionnaire):
+                self._learn(item)
+        for held in knowledge.of("CodeSystem"):
+            for concept in _concepts(held):
+                texts = (concept.get("display", concept["code"]), concept.get("definition", ""))
+                self._concepts[held["id"], concept["code"]] = texts
+
+    def _learn(self, item: Json) -> None:
+        name = item["linkId"]
+        self._questions[name] = item.get("text", name)
+        for option in item.get("answerOption", ()):
+            if coding := option.get("valueCoding"):
+                self._answers[name, coding["code"]] = coding.get("display", coding["code"])
+        for extension in item.get("extension", ()):
+            if extension.get("url") == UNIT_OPTION:
+                unit = extension["valueCoding"]
+                self._units[unit["code"]] = unit.get("display", unit["code"])
+
+    def fact(self, name: str, title: str | None = None) -> str:
+        """What a fact is about: the question that was asked, else the Library's title."""
+        return self._questions.get(name) or title or name.replace("-", " ").capitalize()
+
+    def answer(self, name: str, code: str) -> str:
+        """An answer as the form words it."""
+        return self._answers.get((name, code)) or self.concept("answer", code)
+
+    def unit(self, code: str) -> str:
+        """A unit as people write it."""
+        return self._units.get(code) or code.strip("{}[]")
+
+    def concept(self, code_system: str, code: str) -> str:
+        """The display of a code of one of our code systems."""
+        display = self._concepts.get((code_system, code), ("", ""))[0]
+        return display or code.replace("-", " ").replace("_", " ").capitalize()
+
+    def definition(self, code_system: str, code: str) -> str:
+        """The definition of a code, '' where there is none."""
+        return self._concepts.get((code_system, code), ("", ""))[1]
+
+    def choices(self, code_system: str) -> list[tuple[str, str]]:
+        """Every code of a code system with its display, in the order of the artefact."""
+        return [(code, texts[0]) for (held, code), texts in self._concepts.items() if held == code_system]
+
+
+@lru_cache(maxsize=4)
+def wording(knowledge: Knowledge) -> Wording:
+    """The words of these artefacts, gathered once."""
+    return Wording(knowledge)
+
+
+def _items(group: Json) -> Iterator[Json]:
+    for item in group.get("item", ()):
+        yield item
+        yield from _items(item)
+
+
+def _concepts(group: Json) -> Iterator[Json]:
+    for concept in group.get("concept", ()):
+        yield concept
+        yield from _concepts(concept)

@@ -1,0 +1,156 @@
+"""The worklist: every open Task of a tenant, drafts and reviews in one list, most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fhir_svc.orders.terms import extensions
+from fhir_svc.record import Stored
+from fhir_svc.store import resources
+from fhir_svc.store.database import Connection
+from fhir_svc.web import trace
+from fhir_svc.web.acts.case import APPROVE, REVIEW, deferred_until, kind_of, patient_of
+from fhir_svc.web.moments import age, parse
+from fhir_svc.web.wording import Wording
+
+PRIORITIES: Final = ("stat", "asap", "urgent", "routine")
+WAITING: Final = "requested,accepted,in-progress"
+ON_HOLD: Final = "on-hold"
+MOST: Final = 200  # per priority; beyond it the page says how many more there are
+LAST: Final = 1e12  # seconds: after every target time
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """As much of a patient as it takes to tell one from another. '' and None where nothing was ever received."""
+
+    name: str = ""
+    born: str = ""
+    age: int | None = None
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the worklist."""
+
+    task: Stored
+    kind: str
+    about: str
+    title: str
+    why: str
+    priority: str
+    person: Person
+    flags: tuple[str, ...]
+    since: datetime
+    due: datetime | None
+    until: datetime | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """The lines to show, how many of each priority there are in all, and how many were left off."""
+
+    items: Sequence[Item]
+    counts: Mapping[str, int]
+    left_off: int
+
+
+def worklist(tx: Connection, tenant: str, words: Wording, at: datetime, *, on_hold: bool = False) -> Worklist:
+    """The Tasks that wait for a physician now, or those that were put off."""
+    items: list[Item] = []
+    counts = {}
+    for priority in PRIORITIES:
+        tasks, total = _tasks(tx, tenant, priority, ON_HOLD if on_hold else WAITING)
+        if not on_hold:
+            ripe = [task for task in _tasks(tx, tenant, priority, ON_HOLD)[0] if _ripe(task, at)]
+            tasks, total = [*tasks, *ripe], total + len(ripe)
+        found = [_item(tx, tenant, words, at, task) for task in tasks if kind_of(task.content) in {APPROVE, REVIEW}]
+        items += sorted(found, key=_by_due)
+        counts[priority] = total
+    return Worklist(items, counts, sum(counts.values()) - len(items))
+
+
+def person_of(tx: Connection, tenant: str, patient: str, at: datetime) -> Person:
+    """Name, birth date, age and sex of a patient, as far as they are known."""
+    stored = resources.read(tx, tenant, "Patient", patient) if patient else None
+    if stored is None:
+        return Person()
+    content = stored.content
+    return Person(_name(content), content.get("birthDate", ""), age(content, at), content.get("gender", ""))
+
+
+def due_of(task: Mapping[str, Any]) -> datetime | None:
+    """The target time of a Task."""
+    end = parse(task.get("restriction", {}).get("period", {}).get("end"))
+    return end if isinstance(end, datetime) else None
+
+
+def since_of(task: Stored) -> datetime:
+    """Since when a Task exists."""
+    written = parse(task.content.get("authoredOn"))
+    return written if isinstance(written, datetime) else task.received
+
+
+def _tasks(tx: Connection, tenant: str, priority: str, statuses: str) -> tuple[list[Stored], int]:
+    wanted = [("priority", priority), ("status", statuses)]
+    page = resources.search(tx, tenant, "Task", wanted, sort=None, count=MOST, cursor=None)
+    return list(page.entries), page.total
+
+
+def _ripe(task: Stored, at: datetime) -> bool:
+    until = deferred_until(task.content)
+    return until is not None and until <= at
+
+
+def _by_due(item: Item) -> tuple[float, float]:
+    due = item.due.timestamp() if item.due else LAST
+    return (due, item.since.timestamp())
+
+
+def _item(tx: Connection, tenant: str, words: Wording, at: datetime, task: Stored) -> Item:
+    kind = kind_of(task.content)
+    focus = _focus(tx, tenant, task.content)
+    content = focus.content if focus else {}
+    title, why = _order(content) if kind == APPROVE else _review(task.content, content)
+    return Item(
+        task=task,
+        kind=kind,
+        about=focus.id if focus and kind == APPROVE else task.id,
+        title=title,
+        why=why,
+        priority=task.content.get("priority", "routine"),
+        person=person_of(tx, tenant, patient_of(task.content) or patient_of(content), at),
+        flags=tuple(words.concept("blocker", code) for code in extensions(content, "blocker")),
+        since=since_of(task),
+        due=due_of(task.content),
+        until=deferred_until(task.content),
+        owner=task.content.get("owner", {}).get("display", ""),
+    )
+
+
+def _focus(tx: Connection, tenant: str, task: Mapping[str, Any]) -> Stored | None:
+    kind, _, rest = task.get("focus", {}).get("reference", "").partition("/")
+    return resources.read(tx, tenant, kind, rest.partition("/")[0]) if rest else None
+
+
+def _order(order: Mapping[str, Any]) -> tuple[str, str]:
+    reasons = [concept.get("text", "") for concept in order.get("reasonCode", ())]
+    return order.get("code", {}).get("text", "Order"), "; ".join(reason for reason in reasons if reason)
+
+
+def _review(task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str]:
+    reason = task.get("reasonCode", {}).get("text", "")
+    met = [rule.title for rule in trace.read(guidance).with_outcome(trace.MET)]
+    return task.get("description") or reason or "Review", "; ".join(met)
+
+
+def _name(patient: Mapping[str, Any]) -> str:
+    names = patient.get("name", ())
+    best = next((name for name in names if name.get("use") == "official"), names[0] if names else {})
+    text: str = best.get("text") or " ".join([*best.get("given", ()), best.get("family", "")]).strip()
+    return text
