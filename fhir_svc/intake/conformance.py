@@ -27,9 +27,12 @@ class Conformance:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._validator = jsonschema_rs.Draft202012Validator(dict(schema), keywords={"x-whole": _Whole})
         self._explainer = Explainer(schema)
+        self.names: frozenset[str] = self._explainer.types
+        """Every resource type of R4."""
         self.types: frozenset[str] = frozenset(
             part["if"]["properties"]["resourceType"]["const"] for part in schema["$defs"]["Resource"]["allOf"]
         )
+        """Those that this schema knows in full."""
 
     def require(self, resource: dict[str, Any], *, profiles: Collection[str] = ()) -> None:
         """Raise Malformed (400) or Unprocessable (422) with every issue; `profiles` are those of ours that exist."""

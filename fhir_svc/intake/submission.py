@@ -9,13 +9,18 @@ How the web uses it:
     submission = read_submit(body, reading)                              # POST /fhir/$submit
     if not submission.settled:                                           # look up submission.questions in the store
         submission = settle(submission, {"Patient?identifier=a|b": "Patient/7", "Patient/minted": "Patient/7"}, reading)
+
+The dicts that are read are rewritten in place: the parsed body belongs to the submission from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from fhir_svc.errors import Rejected
+from fhir_svc.intake import answers, bundle, future, references, resolution, subject
 from fhir_svc.intake.accepted import (
     BYTE_LIMIT,
     ENTRY_LIMIT,
@@ -29,6 +34,8 @@ from fhir_svc.intake.accepted import (
     Reading,
     Submission,
 )
+from fhir_svc.intake.faults import Fault, Faults
+from fhir_svc.intake.invariants import Node
 
 __all__ = [
     "BYTE_LIMIT",
@@ -60,22 +67,147 @@ def read_single(
     if_match: str | None = None,
 ) -> Submission:
     """Read the body of a create (no `id`), an update (`id`) or a conditional update (`condition`)."""
-    raise NotImplementedError
+    faults = Faults()
+    if type not in TAKEN:
+        faults.add(Fault.TYPE_NOT_TAKEN, "Send a resource of a type that this service takes.", "Resource.resourceType")
+    if resource.get("resourceType") in reading.conformance.names - {type}:
+        faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the URL's type.", "Resource.resourceType")
+    if id is not None and resource.get("id") != id:
+        faults.add(Fault.RESOURCE_ID_MISMATCH, "Give the resource the id of the URL.", f"{type}.id")
+    entry = Entry(
+        index=0,
+        location=type,
+        method="POST" if id is None and condition is None else "PUT",
+        type=type,
+        id=id or reading.new_id(),
+        resource=resource,
+        url=f"{type}/{id}" if id else f"{type}?{condition}" if condition else type,
+        condition=condition,
+        if_none_exist=if_none_exist,
+        if_match=if_match,
+    )
+    return _accept(Kind.SINGLE, [entry], resource, type, reading, faults)
 
 
-def read_bundle(bundle: dict[str, Any], reading: Reading) -> Submission | Batch:
+def read_bundle(bundle_: dict[str, Any], reading: Reading) -> Submission | Batch:
     """Read a Bundle of type transaction or batch."""
-    raise NotImplementedError
+    faults = Faults()
+    given = _open(bundle_, "Bundle", ENTRY_LIMIT, ("transaction", "batch"), faults)
+    if bundle_.get("type") == "batch":
+        return _read_batch(bundle_, given, reading, faults)
+    entries = bundle.requested(given, "Bundle", reading, faults)
+    bundle.check_identities(entries, faults)
+    ordered = sorted(entries, key=lambda entry: bundle.METHODS.index(entry.method))
+    return _accept(Kind.TRANSACTION, ordered, bundle.stubbed(bundle_), "Bundle", reading, faults)
 
 
 def read_submit(body: dict[str, Any], reading: Reading) -> Submission:
     """Read the body of `$submit`: a Bundle, bare or as Parameters `bundle`; types we do not use are ignored."""
-    raise NotImplementedError
+    faults = Faults()
+    inner, path = _unwrap(body)
+    if inner is None:
+        faults.add(
+            Fault.BUNDLE_MISSING, "Send a Bundle, or Parameters with a parameter bundle.", "Parameters.parameter"
+        )
+        faults.extend(reading.conformance.faults(body, profiles=reading.profiles))
+        faults.refuse()
+        raise AssertionError  # pragma: no cover - a missing Bundle always refuses
+    given = _open(inner, path, SUBMIT_ENTRY_LIMIT, ("collection", "transaction", "batch"), faults)
+    entries, ignored = bundle.submitted(given, path, reading)
+    bundle.check_identities(entries, faults)
+    submission = _accept(Kind.SUBMIT, entries, bundle.stubbed(inner), path, reading, faults)
+    return replace(submission, ignored=tuple(ignored))
 
 
-def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -> Submission:
+def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -> Submission:  # noqa: ARG001 - the same three for every caller
     """Rewrite references to what the store knows, and check that one patient is left.
 
     `found` maps a question, or an entry's `local`, to `Type/id`. A question without an answer is refused (422).
     """
-    raise NotImplementedError
+    faults = Faults()
+    entries = [resolution.adopt(entry, found.get(entry.local)) for entry in submission.entries]
+    for entry in entries:
+        resolution.refuse_open(entry, found, faults)
+        if entry.resource is not None:
+            references.rewrite(entry.resource, lambda one: found.get(references.unversioned(one), found.get(one, one)))
+    writes = [entry for entry in entries if entry.resource is not None]
+    mentions = subject.mentions(writes, faults)
+    faults.refuse()
+    patient = subject.one([replace(one, key=found.get(one.key, one.key)) for one in mentions], faults)
+    faults.refuse()
+    return replace(submission, entries=tuple(entries), subject=patient, settled=True)
+
+
+def _unwrap(body: Node) -> tuple[Node | None, str]:
+    """Give the Bundle of a `$submit` and its place."""
+    if body.get("resourceType") != "Parameters":
+        return body, "Bundle"
+    parameters = body.get("parameter")
+    for index, parameter in enumerate(parameters if isinstance(parameters, list) else ()):
+        if isinstance(parameter, dict) and parameter.get("name") == "bundle":
+            inner = parameter.get("resource")
+            return (inner if isinstance(inner, dict) else None), f"Parameters.parameter[{index}].resource"
+    return None, "Parameters"
+
+
+def _open(given: Node, path: str, limit: int, types: Sequence[str], faults: Faults) -> list[Node]:
+    """Give the entries of a Bundle after what concerns the Bundle as a whole."""
+    if given.get("resourceType") != "Bundle":
+        faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a Bundle here.", f"{path}.resourceType")
+        faults.refuse()
+    entries = bundle.entries_of(given)
+    bundle.check_size(entries, limit, path)
+    if isinstance(given.get("type"), str) and given["type"] not in types:
+        faults.add(Fault.BUNDLE_TYPE, f"Send a Bundle of type {' or '.join(types)}.", f"{path}.type")
+    bundle.check_full_urls(entries, path, faults)
+    return entries
+
+
+def _read_batch(bundle_: Node, given: Sequence[Node], reading: Reading, faults: Faults) -> Batch:
+    """Read every entry for itself; only what is wrong with the Bundle as a whole refuses it as a whole."""
+    shell = bundle_ | {"entry": [one | {"resource": bundle.STUB} if "resource" in one else one for one in given]}
+    if not given:
+        shell = bundle_
+    faults.extend(reading.conformance.faults(shell, profiles=reading.profiles))
+    faults.refuse()
+    return Batch(tuple(_part(given, index, reading) for index in range(len(given))))
+
+
+def _part(given: Sequence[Node], index: int, reading: Reading) -> Submission | Rejected:
+    faults = Faults()
+    try:
+        entries = bundle.requested([given[index]], "Bundle", reading, faults, first=index)
+        root = f"Bundle.entry[{index}].resource"
+        body = entries[0].resource if entries else None
+        return _accept(Kind.SINGLE, entries, body, root, reading, faults)
+    except Rejected as refused:
+        return refused
+
+
+def _accept(
+    kind: Kind, entries: Sequence[Entry], body: Node | None, path: str, reading: Reading, faults: Faults
+) -> Submission:
+    """Check content and references of everything that is to be stored; refuse, or give the submission."""
+    writes = [entry for entry in entries if entry.resource is not None]
+    subject.ask(writes)
+    resolution.resolve(writes, reading.own_bases, faults)
+    if body is not None:
+        faults.extend(reading.conformance.faults(body, root=path, profiles=reading.profiles))
+    for entry in writes:
+        _check_content(entry, reading, faults)
+    subject.mentions(writes, faults)
+    faults.refuse()
+    for entry in writes:
+        if entry.resource is not None:
+            entry.resource["id"] = entry.id
+    asked = dict.fromkeys(question for entry in writes for _, question in subject.asked(entry))
+    submission = Submission(kind, tuple(entries), questions=tuple(asked), warnings=tuple(faults.warnings))
+    is_open = asked or any(entry.condition or (entry.type == "Patient" and entry.method == "POST") for entry in writes)
+    return submission if is_open else settle(submission, {}, reading)
+
+
+def _check_content(entry: Entry, reading: Reading, faults: Faults) -> None:
+    resource = entry.resource or {}
+    future.check(resource, entry.location, reading.at, faults)
+    if entry.type == "QuestionnaireResponse":
+        answers.check_named(resource, reading.questionnaires, entry.location, faults)

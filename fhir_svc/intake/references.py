@@ -1,0 +1,101 @@
+"""PURE: literal, absolute, conditional and urn: references; reading them and rewriting them to ids of the tenant.
+
+Nothing is ever dereferenced: a URL is compared, after parsing, with the base URLs that are registered, and is otherwise
+opaque text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from fhir_svc.intake.invariants import Node, nodes
+
+ID = r"[A-Za-z0-9\-.]{1,64}"
+_LOCAL = re.compile(rf"([A-Z][A-Za-z]+)/({ID})(?:/_history/{ID})?")
+_CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?\S+")
+_RESTFUL = re.compile(rf"(https?://\S+)/([A-Z][A-Za-z]+)/({ID})(?:/_history/{ID})?")
+_URI_MEMBERS = ("valueUri", "valueUrl", "valueUuid", "valueOid", "valueCanonical")
+_PORTS = {"http": 80, "https": 443}
+
+Resolve = Callable[[str], str]
+
+
+def parts(reference: str) -> tuple[str, str] | None:
+    """Type and id of `Type/id`, versioned or not; None for every other form."""
+    found = _LOCAL.fullmatch(reference)
+    return (found[1], found[2]) if found else None
+
+
+def unversioned(reference: str) -> str:
+    """The reference without `/_history/n`."""
+    return reference.partition("/_history/")[0]
+
+
+def is_conditional(reference: str) -> bool:
+    """Whether this is `Type?query`."""
+    return _CONDITIONAL.fullmatch(reference) is not None
+
+
+def restful(url: str) -> tuple[str, str, str] | None:
+    """(base, type, id) of an absolute RESTful URL."""
+    found = _RESTFUL.fullmatch(url)
+    return (found[1], found[2], found[3]) if found else None
+
+
+def by_identifier(identifier: Any) -> str | None:
+    """Write the conditional reference that means a Patient with this identifier; None without system and value."""
+    if not isinstance(identifier, dict):
+        return None
+    system, value = identifier.get("system"), identifier.get("value")
+    if not isinstance(system, str) or not isinstance(value, str):
+        return None
+    return f"Patient?identifier={quote(system, safe='/:')}|{quote(value, safe='')}"
+
+
+class Bases:
+    """The base URLs under which an absolute reference means an id of this tenant."""
+
+    def __init__(self, urls: Collection[str]) -> None:
+        self._bases = frozenset(_normal(url) for url in urls)
+
+    def local(self, url: str) -> str | None:
+        """What follows one of the bases (`Patient/1`, `Patient?...`); None for any other URL."""
+        if "://" not in url or not self._bases:
+            return None
+        address, mark, query = url.partition("?")
+        parts_of_path = address.split("/")
+        for kept in (1, 2, 4):  # Patient?..., Patient/1, Patient/1/_history/2
+            if _normal("/".join(parts_of_path[:-kept])) in self._bases:
+                return "/".join(parts_of_path[-kept:]) + mark + query
+        return None
+
+
+def _normal(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path as they compare."""
+    try:
+        split = urlsplit(url)
+        return split.scheme, split.hostname or "", split.port or _PORTS.get(split.scheme), split.path.rstrip("/")
+    except ValueError:
+        return "", "", None, url
+
+
+def spots(resource: Node) -> Iterator[tuple[Node, str]]:
+    """(object, member) of every literal reference in the resource, contained ones and extensions included."""
+    for node in nodes(resource):
+        if type(node.get("reference")) is str:
+            yield node, "reference"
+
+
+def rewrite(resource: Node, resolve: Resolve) -> None:
+    """Put every reference through `resolve`, and whatever URI value means an entry of the same Bundle; in place."""
+    for node in nodes(resource):
+        reference = node.get("reference")
+        if type(reference) is str:
+            node["reference"] = resolve(reference)
+        elif "url" in node:  # an Extension: the only place where a URI value may mean an entry
+            for name in _URI_MEMBERS:
+                if type(node.get(name)) is str and node[name].startswith("urn:"):
+                    node[name] = resolve(node[name])
