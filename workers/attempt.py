@@ -1,0 +1,114 @@
+"""One attempt at one piece of work: claim, act, and what becomes of it when that fails.
+
+Unavailable: later. Broken: quarantined now. Anything else: later, and quarantined when the attempts are used up. The
+attempt was counted by the claim, so that work which kills its process runs out of attempts too. Logs name the class of
+an exception and where it was raised, never its text: that can hold a value of a patient.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from fhir_svc.errors import Broken, Conflict, FhirSvcError, Unavailable
+from fhir_svc.store import work
+from fhir_svc.store.database import Connection, now
+from fhir_svc.store.work import MAX_ATTEMPTS, Claim
+from workers.equipment import Equipment
+
+_FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 1.0, 4.0, 300.0  # seconds: 1, 4, 16, 64 between five attempts
+log = structlog.get_logger("fhir_svc.workers")
+
+GiveUp = Callable[[Connection, Claim, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How one kind of work is done: `act` does and finishes it, `give_up` writes what a quarantine leaves behind."""
+
+    lease: timedelta
+    act: Callable[[Equipment, Claim], None]
+    give_up: Callable[[Equipment, Connection, Claim, str], None]
+
+
+def attempt(equipment: Equipment, work_id: str, step: Step) -> None:
+    """Try one row (and what is claimed with it) once. Leaves quietly when there is nothing to do."""
+    try:
+        claim = _claim(equipment, work_id, step.lease)
+        if claim is None:
+            return
+        if claim.exhausted:
+            _set_aside(equipment, claim, step, "attempts-used-up")
+            return
+        _try(equipment, claim, step)
+    except FhirSvcError as trouble:  # the database itself: the lease ends and the row comes back
+        log.warning("work.left", work=work_id, **_named(trouble))
+
+
+def _claim(equipment: Equipment, work_id: str, lease: timedelta) -> Claim | None:
+    with equipment.database.transaction() as tx:
+        claim = work.claim(tx, work_id, worker=equipment.worker, lease=lease, demo=equipment.settings.demo)
+        work.heartbeat(tx, equipment.worker, "worker", progressed=True)
+    return claim
+
+
+def _try(equipment: Equipment, claim: Claim, step: Step) -> None:
+    try:
+        step.act(equipment, claim)
+    except Unavailable as trouble:
+        _again(equipment, claim, step, trouble, trouble.retry_after)
+    except Broken as trouble:
+        log.error("work.broken", work=claim.ids[0], **_named(trouble))  # noqa: TRY400  no text, no traceback
+        _set_aside(equipment, claim, step, _code(trouble))
+    except Conflict as trouble:  # somebody else was faster: what they left is the new start
+        _again(equipment, claim, step, trouble, 0.0)
+    except Exception as trouble:  # noqa: BLE001  whatever a rule or a reply made happen, the row must go on
+        _again(equipment, claim, step, trouble, 0.0)
+
+
+def _again(equipment: Equipment, claim: Claim, step: Step, trouble: Exception, wait: float) -> None:
+    code = _code(trouble)
+    if claim.attempts >= MAX_ATTEMPTS and _counted(trouble):
+        log.error("work.attempts_used_up", work=claim.ids[0], **_named(trouble))
+        _set_aside(equipment, claim, step, code)
+        return
+    log.warning("work.again", work=claim.ids[0], attempt=claim.attempts, **_named(trouble))
+    grown = min(_LONGEST_WAIT, _FIRST_WAIT * _GROWTH ** (claim.attempts - 1))
+    seconds = wait if wait and not _counted(trouble) else max(wait, 0.0 if isinstance(trouble, Conflict) else grown)
+    with equipment.database.transaction() as tx:
+        work.retry(
+            tx,
+            claim.ids,
+            error=code,
+            not_before=now(tx) + timedelta(seconds=seconds),
+            worker=equipment.worker,
+            counted=_counted(trouble),
+        )
+
+
+def _counted(trouble: Exception) -> bool:
+    """An EHR that says "not now" used up nothing: such work waits as long as its EHR does."""
+    return bool(getattr(trouble, "counted", True))
+
+
+def _set_aside(equipment: Equipment, claim: Claim, step: Step, code: str) -> None:
+    with equipment.database.transaction() as tx:
+        work.quarantine(tx, claim.ids, error=code, worker=equipment.worker)
+        step.give_up(equipment, tx, claim, code)
+
+
+def _code(trouble: Exception) -> str:
+    if isinstance(trouble, FhirSvcError):
+        return trouble.issues[0].error
+    return f"exception-{type(trouble).__name__}"
+
+
+def _named(trouble: Exception) -> dict[str, Any]:
+    frames = traceback.extract_tb(trouble.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else None
+    return {"kind": type(trouble).__name__, "error": _code(trouble), "where": where}

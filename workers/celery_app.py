@@ -1,0 +1,85 @@
+"""The worker role: Celery consumes row ids; every task claims its row in the database and does one step.
+
+Evaluations and deliveries run in processes of their own, so that a slow EHR never delays an evaluation.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from celery import Celery
+from celery.apps.worker import Worker
+
+from fhir_svc.settings import Settings
+from fhir_svc.store import work
+from workers import evaluate, watchdog, write_back
+from workers.equipment import Equipment, configure_logs, equip
+from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery
+from workers.slots import take_name
+from workers.supervisor import supervise
+
+_EVALUATIONS = (URGENT, EVALUATE)
+_ALL = (*_EVALUATIONS, WRITE_BACK)
+
+
+def make_app(broker_url: str, equipment: Equipment) -> Celery:
+    """The Celery app with its tasks. A task takes one argument, the opaque id of a row."""
+    app = celery(broker_url)
+
+    def evaluate_row(work_id: str) -> None:
+        evaluate.run(equipment, work_id)
+
+    def write_back_row(work_id: str) -> None:
+        write_back.run(equipment, work_id)
+
+    app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
+    app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
+    return app
+
+
+def run_worker(settings: Settings, concurrency: int) -> None:
+    """Work until SIGTERM, which lets running tasks end (at most 25 s). `concurrency`: processes that do work."""
+    configure_logs(settings.log_level)
+    if settings.broker_url is None:
+        raise SystemExit("fhir-svc worker needs FHIR_SVC_BROKER_URL")
+    equipment = equip(settings, "")  # before any fork: its memory is shared
+    equipment.database.ready()
+    writers = concurrency // 2
+    if not writers:
+        _serve(equipment, _ALL, 1)
+        return
+    parts: list[Callable[[], None]] = [
+        lambda: _serve(equipment, _EVALUATIONS, concurrency - writers),
+        lambda: _serve(equipment, (WRITE_BACK,), writers),
+    ]
+    supervise(parts)
+
+
+def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> None:
+    """One Celery worker: a consumer and its pool."""
+    with take_name("-".join(queues)) as name:
+        equipment.worker = name
+        with equipment.database.transaction() as tx:
+            work.release_worker(tx, name)  # what this worker held when it died
+            work.heartbeat(tx, name, "worker", progressed=False)
+        broker = equipment.settings.broker_url
+        if broker is None:
+            raise SystemExit("fhir-svc worker needs FHIR_SVC_BROKER_URL")
+        url = broker.get_secret_value()
+        watchdog.start(equipment, url, queues)
+        app = make_app(url, equipment)
+        worker: Worker = app.Worker(
+            hostname=name,
+            pool="prefork",
+            concurrency=processes,
+            queues=list(queues),
+            loglevel=logging.getLevelName(logging.WARNING),
+            quiet=True,
+            without_heartbeat=False,
+        )
+        worker.start()
+        code = worker.exitcode or 0
+    if code:
+        os._exit(code)

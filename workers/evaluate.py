@@ -1,0 +1,166 @@
+"""Evaluating one patient: claim all due work of the patient, read, decide (pure), write everything in one transaction.
+
+The GuidanceResponse that intake created tells the submission; a clock row has none, so its evaluation makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fhir_svc.auth.audit_event import FAILED, SUCCESS, Told
+from fhir_svc.errors import Broken
+from fhir_svc.evaluation import Write, evaluate, failure
+from fhir_svc.orders.identity import derived
+from fhir_svc.orders.transitions import OPEN
+from fhir_svc.record import Record, Site, Stored
+from fhir_svc.store import patients, resources, tenants, work
+from fhir_svc.store.database import Connection
+from fhir_svc.store.work import Claim
+from workers.attempt import Step, attempt
+from workers.equipment import Equipment
+
+LEASE = timedelta(seconds=10)  # longer than the limit: a process that is killed holds nothing for long
+LIMIT = 8  # seconds until Celery kills the process
+
+DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
+_URGENT = frozenset({"stat", "asap"})
+_BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluation may move on
+    "ServiceRequest": frozenset({"draft", "active"}),
+    "Task": OPEN,
+    "GuidanceResponse": frozenset({"in-progress"}),
+}
+_ANY = frozenset(  # types without a state machine of ours: the version alone decides
+    {"active", "inactive", "draft", "on-hold", "preliminary", "registered", "final", "amended", "completed", "unknown"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What one evaluation starts from."""
+
+    record: Record
+    sequence: int
+    site: Site
+    guidance: dict[str, Stored]
+    submissions: list[tuple[str, str]]
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The arguments by which the writes are named."""
+        return {"subject": f"Patient/{self.record.patient_id}", "submissions": self.submissions}
+
+
+def run(equipment: Equipment, work_id: str) -> None:
+    """Evaluate the patient of this row, if it is due."""
+    attempt(equipment, work_id, Step(LEASE, _act, _give_up))
+
+
+def _act(equipment: Equipment, claim: Claim) -> None:
+    with equipment.database.reading() as tx:
+        case = _case(tx, claim)
+    found = evaluate(
+        case.record,
+        equipment.knowledge,
+        case.site,
+        claim.at,
+        scope=_scope(claim, case),
+        seed=_seed(claim),
+        **case.names,
+    )
+    with equipment.database.transaction() as tx:
+        patients.advance(tx, claim.tenant, case.record.patient_id, case.sequence)
+        _write(tx, claim, case, found.guidance, found.writes)
+        if found.decision.next_change is not None:
+            work.add(
+                tx,
+                tenant=claim.tenant,
+                kind="clock",
+                subject=case.record.patient_id,
+                patient=case.record.patient_id,
+                not_before=found.decision.next_change,
+            )
+        work.finish(tx, claim.ids)
+        told = Told(
+            "evaluate", [f"GuidanceResponse/{id_}" for id_, _ in case.submissions], case.record.patient_id, SUCCESS
+        )
+        equipment.audit(tx, claim.tenant, told)
+
+
+def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
+    """An engine error is never silence: the same transaction says failure and asks a physician to look."""
+    case = _case(tx, claim)
+    written = failure(equipment.knowledge, claim.at, scope=_scope(claim, case), seed=_seed(claim), **case.names)
+    _write(tx, claim, case, written.guidance, written.writes)
+    told = Told(
+        "evaluate", [f"GuidanceResponse/{id_}" for id_, _ in case.submissions], case.record.patient_id, FAILED, code
+    )
+    equipment.audit(tx, claim.tenant, told)
+
+
+def _case(tx: Connection, claim: Claim) -> _Case:
+    tenant = tenants.find(tx, claim.tenant)
+    if tenant is None or claim.patient is None:
+        raise Broken("the work is about no tenant or no patient", error="no-patient")
+    patient = patients.resolve(tx, claim.tenant, claim.patient)
+    asked = claim.subjects if claim.kind == "evaluate" else ()
+    stored = [resources.read(tx, claim.tenant, "GuidanceResponse", id_) for id_ in asked]
+    guidance = {one.id: one for one in stored if one is not None}
+    return _Case(
+        record=resources.patient_record(tx, claim.tenant, patient),
+        sequence=patients.sequence(tx, claim.tenant, patient),
+        site=Site(tenant.timezone, tenant.values),
+        guidance=guidance,
+        submissions=[(one.id, _request(one)) for one in guidance.values()] or [_by_the_clock(claim, patient)],
+    )
+
+
+def _request(guidance: Stored) -> str:
+    return str(guidance.content.get("requestIdentifier", {}).get("value", guidance.id))
+
+
+def _by_the_clock(claim: Claim, patient: str) -> tuple[str, str]:
+    """No submission asked: the patient and the due time name the evaluation, so that a retry makes the same one."""
+    made = derived("clock", claim.tenant, patient, claim.at.isoformat())
+    return made, made
+
+
+def _scope(claim: Claim, case: _Case) -> str:
+    return f"{claim.tenant}/{case.record.patient_id}"
+
+
+def _seed(claim: Claim) -> str:
+    return claim.subjects[0] if claim.kind == "evaluate" else claim.at.isoformat()
+
+
+def _write(
+    tx: Connection, claim: Claim, case: _Case, guidance: Iterable[dict[str, Any]], writes: Iterable[Write]
+) -> None:
+    patient = case.record.patient_id
+    for answer in guidance:
+        start = case.guidance.get(answer["id"])
+        write(tx, claim.tenant, patient, Write(answer, start.version if start else None))
+    for one in writes:
+        if write(tx, claim.tenant, patient, one):
+            leave_delivery(tx, claim.tenant, patient, one.resource)
+
+
+def write(tx: Connection, tenant: str, patient: str, one: Write) -> bool:
+    """Store one resource of ours; False where it is there already and nothing was written."""
+    kind, id_ = one.resource["resourceType"], one.resource["id"]
+    if one.version is not None:
+        statuses = _BEFORE.get(kind, _ANY)
+        return resources.change(tx, tenant, one.resource, version=one.version, statuses=statuses).changed
+    if resources.read(tx, tenant, kind, id_) is not None:
+        return False
+    return resources.create(tx, tenant, one.resource, patient=patient, ours=True).changed
+
+
+def leave_delivery(tx: Connection, tenant: str, patient: str | None, resource: dict[str, Any]) -> None:
+    """Leave the work of bringing a resource into the EHR, where it is of a type that goes there."""
+    if resource["resourceType"] in DELIVERED:
+        local = f"{resource['resourceType']}/{resource['id']}"
+        urgent = resource.get("priority") in _URGENT
+        work.add(tx, tenant=tenant, kind="write_back", subject=local, patient=patient, urgent=urgent)

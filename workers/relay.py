@@ -1,0 +1,121 @@
+"""The relay: tells the workers, through the broker, which rows are due. It loses nothing: it only reads the table.
+
+Two relays do no harm: a row told twice is claimed once. A broker that is down or full is tried again; meanwhile rows
+stay due. It also does what nobody's message starts: expired leases, deferred Tasks, escalations.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
+
+from fhir_svc.errors import FhirSvcError
+from fhir_svc.settings import Settings
+from fhir_svc.store import work
+from workers import escalate
+from workers.equipment import Equipment, configure_logs, equip
+from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery, queue_of, waiting
+
+_BATCH = 100  # rows told at a time
+_FULL = 500  # messages in a queue beyond which more would only pile up: rows stay due and are told later
+_BUSY, _IDLE = 0.005, 0.05  # seconds between looks
+_SWEEP_EVERY, _REPORT_EVERY = 1.0, 5.0  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
+log = structlog.get_logger("fhir_svc.relay")
+
+
+class Relay:
+    """One relay; `turn` is one look at the table."""
+
+    def __init__(self, equipment: Equipment, broker_url: str) -> None:
+        self._equipment = equipment
+        self._app: Celery = celery(broker_url)
+        self._broker = Redis.from_url(broker_url, socket_timeout=5, socket_connect_timeout=2, socket_keepalive=True)
+        self._stop = threading.Event()
+        self._pause = 0.0
+        self._next_sweep = 0.0
+        self._next_report = 0.0
+
+    def stop(self) -> None:
+        """End after the present look."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while not self._stop.is_set():
+            try:
+                self._sweep()
+                told = self.turn()
+            except (FhirSvcError, RedisError, OperationalError, OSError) as trouble:
+                self._stop.wait(self._failed(trouble))
+                continue
+            if self._pause:
+                log.warning("relay.back")
+            self._pause = 0.0
+            self._stop.wait(_BUSY if told else _IDLE)
+
+    def turn(self) -> int:
+        """Tell what is due now; how many rows there were. Nothing is marked as told while there is no broker."""
+        room = {queue: _FULL - waiting(self._broker, queue) for queue in (URGENT, EVALUATE, WRITE_BACK)}
+        with self._equipment.database.reading() as tx:
+            if not work.any_due(tx, demo=self._equipment.settings.demo):
+                return 0
+        with self._equipment.database.transaction() as tx:
+            rows = work.due(tx, _BATCH, demo=self._equipment.settings.demo)
+        with self._app.producer_pool.acquire(block=True) as producer:
+            for row_id, kind, urgent in rows:
+                queue = queue_of(kind, urgent=urgent)
+                if kind not in TASKS or room[queue] <= 0:
+                    continue
+                room[queue] -= 1
+                self._app.send_task(
+                    TASKS[kind], (row_id,), queue=queue, producer=producer, retry=False, ignore_result=True
+                )
+        return len(rows)
+
+    def _sweep(self) -> None:
+        moment = time.monotonic()
+        if moment >= self._next_sweep:
+            self._next_sweep = moment + _SWEEP_EVERY
+            with self._equipment.database.transaction() as tx:
+                work.release_expired(tx)
+            escalate.sweep(self._equipment)
+        if moment >= self._next_report:
+            self._next_report = moment + _REPORT_EVERY
+            with self._equipment.database.transaction() as tx:
+                work.heartbeat(tx, self._equipment.worker, "relay", progressed=True)
+
+    def _failed(self, trouble: Exception) -> float:
+        """Say so once, and wait longer each time."""
+        if not self._pause:
+            log.warning("relay.waits", kind=type(trouble).__name__)
+        self._app.pool.force_close_all()
+        self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, self._pause * 2))
+        return self._pause
+
+
+def run(settings: Settings) -> None:
+    """Relay until SIGTERM or Ctrl-C."""
+    configure_logs(settings.log_level)
+    if settings.broker_url is None:
+        raise SystemExit("fhir-svc relay needs FHIR_SVC_BROKER_URL")
+    equipment = equip(settings, f"relay-{os.getpid()}@{socket.gethostname()}")
+    equipment.database.ready()
+    relay = Relay(equipment, settings.broker_url.get_secret_value())
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        relay.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    relay.run()
