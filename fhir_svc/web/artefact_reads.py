@@ -25,10 +25,9 @@ def read(knowledge: Knowledge, kind: str, artefact_id: str) -> Stored | None:
 
 def search(knowledge: Knowledge, sought: Sought) -> Page:
     """Give the artefacts of a type that match all parameters, by id."""
-    found = sorted(
-        (one for one in knowledge.of(sought.kind) if all(_matches(one, name, text) for name, text in sought.params)),
-        key=lambda one: str(one["id"]),
-    )
+    found = [
+        one for one in knowledge.all(sought.kind) if all(_matches(one, name, text) for name, text in sought.params)
+    ]
     start = int(sought.cursor or 0)
     following = start + sought.count
     more = str(following) if sought.count > 0 and following < len(found) else None

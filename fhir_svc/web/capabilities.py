@@ -172,7 +172,15 @@ def _operations(rules: list[Rule], kind: str | None) -> list[dict[str, str]]:
         on = place.removeprefix("/fhir").strip("/").partition("/")[0] or None
         if on == kind or (kind is not None and on == "<kind>"):
             names.add(name)
-    return [{"name": name, "definition": f"{BASE}/OperationDefinition/{name}"} for name in sorted(names)]
+    return [{"name": name, "definition": _definition(kind, name)} for name in sorted(names)]
+
+
+def _definition(kind: str | None, name: str) -> str:
+    """Give the canonical of an operation: ours, where there is one for the type and code, else FHIR's own."""
+    for one in services().knowledge.all("OperationDefinition"):
+        if one.get("code") == name and (kind is None or kind in one.get("resource", ())):
+            return str(one["url"])
+    return f"http://hl7.org/fhir/OperationDefinition/Resource-{name}"
 
 
 @cache

@@ -89,6 +89,8 @@ def create(kind: str) -> Response:
     condition = request.headers.get("If-None-Exist")
     if condition is not None:
         condition = condition.partition("?")[2] if "?" in condition else condition
+        if not condition:
+            raise Malformed("If-None-Exist names search parameters.", code="value", error="bad-condition")
     return _take_one(actor, kind, "create", if_none_exist=condition)
 
 

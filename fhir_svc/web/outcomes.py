@@ -51,8 +51,9 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "severity": issue.severity,
         "code": issue.code,
         "details": {"coding": [{"system": ERROR_SYSTEM, "code": issue.error}], "text": issue.text},
-        "diagnostics": issue.text,
     }
+    if issue.severity != "information":
+        written["diagnostics"] = issue.text  # where many clients look first
     if issue.expression:
         written["expression"] = [issue.expression]
     return written

@@ -22,7 +22,6 @@ from fhir_svc.store.database import Database
 from fhir_svc.web.limits import Budgets
 
 EXTENSION: Final = "fhir_svc"
-PLAN: Final = "lbp-lss"
 SCHEMA: Final = "schema/fhir-r4.schema.json"
 
 
@@ -82,7 +81,8 @@ def _load(settings: Settings) -> tuple[Knowledge, Intake, str]:
     artefacts = load_artefacts(settings.profiles_dir)
     schema = json.loads((settings.profiles_dir / SCHEMA).read_text(encoding="utf-8"))
     intake = Intake(Conformance(schema), _by_canonical(artefacts, "Questionnaire"), _profiles(artefacts))
-    return Knowledge(artefacts), intake, _criteria(artefacts)
+    knowledge = Knowledge(artefacts)
+    return knowledge, intake, f"{knowledge.plan['url']}|{knowledge.plan['version']}"
 
 
 def _by_canonical(artefacts: Collection[Mapping[str, Any]], kind: str) -> dict[str, Mapping[str, Any]]:
@@ -91,11 +91,6 @@ def _by_canonical(artefacts: Collection[Mapping[str, Any]], kind: str) -> dict[s
 
 def _profiles(artefacts: Collection[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(one["url"] for one in artefacts if one["resourceType"] == "StructureDefinition")
-
-
-def _criteria(artefacts: Collection[Mapping[str, Any]]) -> str:
-    plan = next(one for one in artefacts if one["resourceType"] == "PlanDefinition" and one["id"] == PLAN)
-    return f"{plan['url']}|{plan['version']}"
 
 
 def services() -> Services:

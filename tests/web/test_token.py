@@ -86,7 +86,9 @@ ABUSES = {
     "no key id": lambda: assertion(header={"kid": None}),
     "another key under a known id": lambda: assertion(ECKey.generate_key("P-384", {"kid": "ec-1"})),
     "a short RSA key": lambda: assertion(RSAKey.generate_key(1024, {"kid": "rsa-1"}), "RS384"),
-    "an algorithm beside ours": lambda: assertion(RSAKey.import_key(RSA_KEY.as_pem(), {"kid": "rsa-1"}), "RS256"),
+    "an algorithm beside ours": lambda: assertion(
+        RSAKey.import_key(RSA_KEY.as_pem(private=True), {"kid": "rsa-1"}), "RS256"
+    ),
     "a key set address of its own": lambda: assertion(header={"jku": "https://169.254.169.254/keys"}),
     "an unknown client": lambda: assertion(iss="nobody", sub="nobody"),
     "a client in another's name": lambda: assertion(sub="south-ehr"),

@@ -1,0 +1,355 @@
+"""Create, update, conditions, versions, the same request again: what a caller of one resource can rely on."""
+
+import threading
+
+import pytest
+
+from fhir_svc.store import resources, work
+from tests.web.cast import EHR, MRN, codes, intake_form, observation, patient
+
+BASE = "http://localhost/fhir"
+
+
+def guidance_of(answer):
+    """The id that the caller is told to poll."""
+    link = answer.headers["Link"]
+    assert link.endswith('>; rel="monitor"')
+    return link.partition(">")[0].rpartition("/")[2]
+
+
+def due(house):
+    with house.database.transaction() as tx:
+        return work.due(tx, 100)
+
+
+def test_a_form_is_stored_and_its_evaluation_can_be_polled(house):
+    answer = house.call("POST", "/fhir/QuestionnaireResponse", intake_form())
+    assert answer.status_code == 201
+    stored = answer.json
+    assert answer.headers["Location"] == f"{BASE}/QuestionnaireResponse/{stored['id']}/_history/1"
+    assert answer.headers["ETag"] == 'W/"1"'
+    assert answer.headers["Last-Modified"].endswith("GMT")
+    guidance = house.call("GET", f"/fhir/GuidanceResponse/{guidance_of(answer)}").json
+    assert guidance["status"] == "in-progress"
+    assert guidance["subject"] == {"reference": "Patient/p1"}
+    assert guidance["moduleCanonical"].startswith("https://example.org/fhir-svc/PlanDefinition/lbp-lss|")
+    assert guidance["requestIdentifier"]["value"]
+    assert guidance["occurrenceDateTime"].endswith("Z")
+    assert [(kind, urgent) for _, kind, urgent in due(house)] == [("evaluate", True)]
+
+
+def test_what_is_created_in_progress_is_valid_fhir(house, built):
+    answer = house.call("POST", "/fhir/Observation", observation())
+    guidance = house.call("GET", f"/fhir/GuidanceResponse/{guidance_of(answer)}").json
+    assert built.intake.conformance.check(guidance) == []
+
+
+def test_the_decimals_and_extensions_sent_are_the_ones_served(house):
+    raw = (
+        b'{"resourceType":"Observation","status":"final","_status":{"id":"s"},"code":{"text":"x"},'
+        b'"subject":{"reference":"Patient/p1"},"extension":[{"url":"https://x.example/e","valueDecimal":1.10}],'
+        b'"valueQuantity":{"value":82.50}}'
+    )
+    answer = house.call("POST", "/fhir/Observation", raw)
+    assert answer.status_code == 201
+    for part in (b'"value":82.50', b'"valueDecimal":1.10', b'"_status":{"id":"s"}'):
+        assert part in answer.data
+
+
+@pytest.mark.parametrize(
+    ("prefer", "kind"),
+    [
+        (None, "Observation"),
+        ("return=representation", "Observation"),
+        ("return=minimal", None),
+        ("return=OperationOutcome", "OperationOutcome"),
+        ("handling=strict, return=minimal", None),
+        ("return=nonsense", "Observation"),
+    ],
+)
+def test_the_caller_says_what_comes_back(house, prefer, kind):
+    answer = house.call("POST", "/fhir/Observation", observation(), headers={"Prefer": prefer} if prefer else {})
+    assert answer.status_code == 201
+    assert (answer.json["resourceType"] if answer.data else None) == kind
+    assert answer.headers["Location"]
+
+
+def test_the_same_post_again_gets_the_same_answer_and_no_second_evaluation(house):
+    first = house.call("POST", "/fhir/Observation", observation())
+    again = house.call("POST", "/fhir/Observation", observation())
+    assert (again.status_code, again.headers["Location"]) == (201, first.headers["Location"])
+    assert again.headers["Link"] == first.headers["Link"]
+    assert len(due(house)) == 1
+
+
+def test_fifty_copies_at_once_make_one_resource(house):
+    places = []
+    house.bearer()
+
+    def post():
+        answer = house.call("POST", "/fhir/QuestionnaireResponse", intake_form())
+        places.append((answer.status_code, answer.headers["Location"]))
+
+    threads = [threading.Thread(target=post) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(places) == 50
+    assert len(set(places)) == 1
+    assert house.call("GET", "/fhir/QuestionnaireResponse").json["total"] == 1
+    assert len(due(house)) == 1
+
+
+def test_fifty_conditional_creates_at_once_make_one_resource(house):
+    house.bearer()
+    statuses = []
+
+    def post(number):
+        body = observation(identifier=[{"system": "https://x.example", "value": "1"}], note=[{"text": str(number)}])
+        answer = house.call(
+            "POST", "/fhir/Observation", body, headers={"If-None-Exist": "identifier=https://x.example|1"}
+        )
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] * 49 + [201]
+    assert house.call("GET", "/fhir/Observation").json["total"] == 1
+
+
+def test_an_idempotency_key_is_kept_to_its_content(house):
+    key = {"Idempotency-Key": "order-7"}
+    first = house.call("POST", "/fhir/Observation", observation(), headers=key)
+    assert (
+        house.call("POST", "/fhir/Observation", observation(), headers=key).headers["Location"]
+        == (first.headers["Location"])
+    )
+    other = house.call("POST", "/fhir/Observation", observation(status="amended"), headers=key)
+    assert (other.status_code, codes(other)) == (409, ["idempotency-key-reused"])
+    another = house.call("POST", "/fhir/Observation", observation(), client="south-ehr", headers=key)
+    assert another.headers["Location"] != first.headers["Location"]
+
+
+def test_two_keys_make_two_resources_of_equal_content(house):
+    places = {
+        house.call("POST", "/fhir/Observation", observation(), headers={"Idempotency-Key": key}).headers["Location"]
+        for key in ("a", "b")
+    }
+    assert len(places) == 2
+
+
+def test_an_update_creates_then_versions_then_does_nothing(house):
+    put = lambda **changes: house.call("PUT", "/fhir/Observation/o1", observation(id="o1", **changes))  # noqa: E731
+    assert (first := put()).status_code == 201
+    assert first.headers["Location"] == f"{BASE}/Observation/o1/_history/1"
+    changed = put(status="amended")
+    assert (changed.status_code, changed.headers["ETag"]) == (200, 'W/"2"')
+    assert guidance_of(changed) != guidance_of(first)
+    same = put(status="amended")
+    assert (same.status_code, same.headers["ETag"], same.headers.get("Link")) == (200, 'W/"2"', None)
+    back = put()
+    assert (back.status_code, back.headers["ETag"]) == (200, 'W/"3"')
+    assert len(due(house)) == 3
+
+
+def test_if_match_must_name_the_current_version(house):
+    put = lambda match, **changes: house.call(  # noqa: E731
+        "PUT", "/fhir/Observation/o1", observation(id="o1", **changes), headers={"If-Match": match}
+    )
+    missing = put('W/"1"')
+    assert (missing.status_code, codes(missing)) == (412, ["version-conflict"])
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    assert put('W/"1"', status="amended").status_code == 200
+    assert put('W/"1"', status="corrected").status_code == 412
+    assert put("nonsense").status_code == 400
+
+
+def test_a_late_version_is_kept_but_not_current_and_not_evaluated(house):
+    put = lambda at, status: house.call(  # noqa: E731
+        "PUT", "/fhir/Observation/o1", observation(id="o1", status=status, meta={"lastUpdated": at})
+    )
+    put("2026-03-02T00:00:00Z", "amended")
+    late = put("2026-03-01T00:00:00Z", "final")
+    assert (late.status_code, late.headers.get("Link")) == (200, None)
+    assert house.call("GET", "/fhir/Observation/o1").json["status"] == "amended"
+    assert len(house.call("GET", "/fhir/Observation/o1/_history").json["entry"]) == 2
+    assert len(due(house)) == 1
+
+
+def test_versions_are_read_and_listed(house):
+    for status in ("final", "amended"):
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1", status=status))
+    assert house.call("GET", "/fhir/Observation/o1/_history/1").json["status"] == "final"
+    assert house.call("GET", "/fhir/Observation/o1/_history/2").json["status"] == "amended"
+    assert house.call("GET", "/fhir/Observation/o1/_history/3").status_code == 404
+    listed = house.call("GET", "/fhir/Observation/o1/_history").json
+    assert (listed["type"], listed["total"]) == ("history", 2)
+    assert [entry["resource"]["meta"]["versionId"] for entry in listed["entry"]] == ["2", "1"]
+
+
+def test_what_the_caller_has_already_is_not_sent_again(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    answer = house.call("GET", "/fhir/Observation/o1", headers={"If-None-Match": 'W/"1"'})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert house.call("GET", "/fhir/Observation/o1", headers={"If-None-Match": 'W/"2"'}).status_code == 200
+
+
+def test_a_conditional_update_finds_makes_or_refuses(house):
+    known = {"identifier": [{"system": "https://x.example", "value": "1"}]}
+    place = "/fhir/Observation?identifier=https://x.example|1"
+    assert house.call("PUT", place, observation(**known)).status_code == 201
+    again = house.call("PUT", place, observation(status="amended", **known))
+    assert (again.status_code, again.headers["ETag"]) == (200, 'W/"2"')
+    house.call("PUT", "/fhir/Observation/o2", observation(id="o2", **known))
+    several = house.call("PUT", place, observation(status="corrected", **known))
+    assert (several.status_code, several.json["issue"][0]["code"]) == (412, "multiple-matches")
+
+
+def test_a_conditional_create_refuses_what_it_cannot_look_up(house):
+    for condition in ("nonsense=1", "", "?"):
+        answer = house.call("POST", "/fhir/Observation", observation(), headers={"If-None-Exist": condition})
+        assert answer.status_code == 400, condition
+    assert house.rows("resources") == 0
+
+
+def test_a_known_person_becomes_the_next_version_of_the_stored_patient(house):
+    first = house.call("POST", "/fhir/Patient", patient())
+    again = house.call("POST", "/fhir/Patient", patient(gender="other"))
+    assert (again.status_code, again.json["id"]) == (200, first.json["id"])
+    assert again.headers["ETag"] == 'W/"2"'
+    other = house.call("POST", "/fhir/Patient", patient("99999"))
+    assert other.json["id"] != first.json["id"]
+
+
+def test_a_person_who_matches_two_patients_is_refused(house):
+    house.call("PUT", "/fhir/Patient/a", patient("1", id="a"))
+    house.call("PUT", "/fhir/Patient/b", patient("2", id="b"))
+    both = [{"system": MRN, "value": "1"}, {"system": MRN, "value": "2"}]
+    answer = house.call("POST", "/fhir/Patient", patient() | {"identifier": both})
+    assert answer.status_code == 409
+    assert answer.json["issue"][0]["code"] == "conflict"
+
+
+def test_an_unregistered_identifier_names_nobody(house):
+    elsewhere = {"identifier": [{"system": "https://elsewhere.example", "value": "1"}]}
+    first = house.call("POST", "/fhir/Patient", patient() | elsewhere)
+    second = house.call("POST", "/fhir/Patient", patient(gender="male") | elsewhere)
+    assert first.json["id"] != second.json["id"]
+
+
+def test_a_reference_under_the_ehrs_own_address_means_its_patient(house):
+    answer = house.call("POST", "/fhir/Observation", observation(f"{EHR}/Patient/p7"))
+    assert answer.status_code == 201
+    assert house.call("GET", "/fhir/Observation?patient=p7").json["total"] == 1
+
+
+def test_a_subject_known_by_identifier_must_be_known(house):
+    by_identifier = {"subject": {"identifier": {"system": MRN, "value": "12345"}}}
+    unknown = house.call("POST", "/fhir/Observation", observation() | by_identifier)
+    assert unknown.status_code == 422
+    stored = house.call("POST", "/fhir/Patient", patient()).json
+    assert house.call("POST", "/fhir/Observation", observation() | by_identifier).status_code == 201
+    assert house.call("GET", f"/fhir/Observation?patient={stored['id']}").json["total"] == 1
+
+
+def test_a_status_url_answers_once_the_evaluation_is_done(house):
+    answer = house.call("POST", "/fhir/Observation", observation(), headers={"Prefer": "respond-async"})
+    assert (answer.status_code, answer.data) == (202, b"")
+    place = answer.headers["Content-Location"].removeprefix("http://localhost")
+    waiting = house.call("GET", place)
+    assert (waiting.status_code, waiting.headers["Retry-After"]) == (202, "2")
+    with house.database.transaction() as tx:
+        guidance = resources.read(tx, "north", "GuidanceResponse", guidance_of(answer))
+        resources.put(tx, "north", {**guidance.content, "status": "success"}, patient="p1", ours=True)
+    done = house.call("GET", place)
+    assert (done.status_code, done.json["resourceType"]) == (200, "Observation")
+    assert done.headers["Location"]
+    assert house.call("GET", place, client="south-ehr").status_code == 404
+
+
+def test_what_the_service_wrote_itself_is_not_overwritten(house):
+    ours = observation(id="derived")
+    with house.database.transaction() as tx:
+        resources.create(tx, "north", ours, patient="p1", ours=True)
+    answer = house.call("PUT", "/fhir/Observation/derived", ours | {"status": "cancelled"})
+    assert (answer.status_code, codes(answer)) == (409, ["ours"])
+
+
+@pytest.fixture
+def draft(house):
+    """A draft of the service's own."""
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "d1",
+        "status": "draft",
+        "intent": "order",
+        "priority": "stat",
+        "identifier": [{"system": "https://example.org/fhir-svc/order", "value": "v1"}],
+        "subject": {"reference": "Patient/p1"},
+        "code": {"text": "MRI"},
+    }
+    with house.database.transaction() as tx:
+        resources.create(tx, "north", order, patient="p1", ours=True)
+    return order
+
+
+def test_an_order_of_ours_that_comes_back_is_no_other_order(house, draft):
+    echoed = house.call("PUT", "/fhir/ServiceRequest/d1", draft)
+    assert (echoed.status_code, echoed.headers["ETag"], echoed.headers.get("Link")) == (200, 'W/"1"', None)
+    renamed = house.call("POST", "/fhir/ServiceRequest", {**draft, "id": "e77"})
+    assert (renamed.status_code, renamed.headers["Location"]) == (200, f"{BASE}/ServiceRequest/d1/_history/1")
+    assert house.call("GET", "/fhir/ServiceRequest").json["total"] == 1
+    assert due(house) == []
+
+
+def test_a_draft_changed_in_the_ehr_is_refused_and_a_physician_is_told_once(house, draft):
+    for _ in range(2):
+        answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | {"status": "active"})
+        assert (answer.status_code, codes(answer)) == (409, ["draft-changed-elsewhere"])
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "draft"
+    tasks = house.call("GET", "/fhir/Task").json
+    assert tasks["total"] == 1
+    assert tasks["entry"][0]["resource"]["focus"] == {"reference": "ServiceRequest/d1"}
+
+
+def test_a_draft_changed_in_the_ehr_is_left_out_of_a_submitted_record(house, draft):
+    record = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": {**draft, "status": "active"}}, {"resource": observation(id="o1")}],
+    }
+    answer = house.call("POST", "/fhir/$submit", record)
+    assert answer.status_code == 200
+    assert [issue["details"]["coding"][0]["code"] for issue in answer.json["issue"]] == [
+        "draft-changed-elsewhere",
+        "stored",
+    ]
+    assert house.call("GET", "/fhir/Task").json["total"] == 1
+
+
+def test_a_signed_order_takes_over_what_the_ehr_reports(house, draft):
+    with house.database.transaction() as tx:
+        resources.change(tx, "north", draft | {"status": "active"}, version=1, statuses={"draft"})
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | {"status": "completed"})
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"3"')
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "completed"
+    assert len(due(house)) == 1
+
+
+def test_an_identifier_of_ours_that_we_never_gave_is_refused(house, draft):
+    forged = {**draft, "identifier": [{"system": "https://example.org/fhir-svc/order", "value": "other"}]}
+    answer = house.call("POST", "/fhir/ServiceRequest", {name: v for name, v in forged.items() if name != "id"})
+    assert (answer.status_code, codes(answer)) == (422, ["unknown-order"])
+
+
+def test_the_bytes_received_are_kept(house):
+    raw = (
+        b' {"resourceType":"Observation",  "status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"}}\n'
+    )
+    assert house.call("POST", "/fhir/Observation", raw).status_code == 201
+    with house.database.reading() as tx:
+        assert tx.exec_driver_sql("SELECT raw FROM submissions").scalar_one() == raw
