@@ -113,18 +113,26 @@ def _after_backoff(tenant: str, lane: str, moment: Any) -> Any:
     return func.coalesce(longest, moment)
 
 
-def due(tx: Connection, limit: int, *, demo: bool = False) -> list[tuple[str, str, bool]]:
-    """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for."""
+def _tellable(*, demo: bool) -> Any:
+    """What nobody was told of lately although it is due."""
     ready = and_(
         work.c.state == "due",
         work.c.not_before <= clock(),
         or_(work.c.published.is_(None), work.c.published < later(-REPUBLISH)),
     )
-    if not demo:
-        ready = and_(ready, work.c.demo.is_(False))
+    return ready if demo else and_(ready, work.c.demo.is_(False))
+
+
+def any_due(tx: Connection, *, demo: bool = False) -> bool:
+    """Whether `due` would give anything; only reads, so that an idle relay never takes SQLite's write lock."""
+    return tx.execute(select(work.c.id).where(_tellable(demo=demo)).limit(1)).first() is not None
+
+
+def due(tx: Connection, limit: int, *, demo: bool = False) -> list[tuple[str, str, bool]]:
+    """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for."""
     rows = tx.execute(
         select(work.c.id, work.c.kind, work.c.urgent)
-        .where(ready)
+        .where(_tellable(demo=demo))
         .order_by(work.c.urgent.desc(), work.c.created)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -216,6 +224,7 @@ __all__ = [
     "Quarantined",
     "Worker",
     "add",
+    "any_due",
     "claim",
     "discard",
     "due",
