@@ -11,6 +11,7 @@ import msgspec
 
 from fhir_svc.errors import Malformed
 from fhir_svc.record import Stored
+from fhir_svc.store.periods import EVER, FOREVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def read(cursor: str, *kinds: Any) -> list[Any]:
         place: list[Any] = msgspec.json.decode(raw, type=list[int | str])
     except (msgspec.DecodeError, msgspec.ValidationError, binascii.Error, ValueError):
         place = []
-    if len(place) != len(kinds) or not all(isinstance(one, kind) for one, kind in zip(place, kinds, strict=True)):
+    fits = len(place) == len(kinds) and all(isinstance(one, kind) for one, kind in zip(place, kinds, strict=True))
+    if not fits or any(isinstance(one, int) and not EVER <= one <= FOREVER for one in place):
         raise Malformed("This page link is not one of ours: start the search again.", error="bad-cursor", code="value")
     return place

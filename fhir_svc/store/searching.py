@@ -95,7 +95,7 @@ def _term(kind: str, name: str) -> tuple[Any, bool, Any]:
 def _sort_column(name: str, parameter: Parameter, *, descending: bool) -> tuple[Any, Any]:
     """What is compared, and what stands for "has none", which comes last."""
     if parameter.kind == "date":
-        return (rows.c.high, periods.EVER - 1) if descending else (rows.c.low, periods.FOREVER + 1)
+        return (rows.c.high, periods.EVER) if descending else (rows.c.low, periods.FOREVER)
     if name == "priority":
         return rows.c.low, 0 if descending else 9
     return rows.c.value, "" if descending else _LAST

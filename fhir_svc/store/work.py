@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, func, insert, literal, or_, select, update
 
 from fhir_svc.store.clock import clock, later
-from fhir_svc.store.tables import tenants, work
+from fhir_svc.store.tables import Moment, tenants, work
 
 MAX_ATTEMPTS = 5
 REPUBLISH = timedelta(seconds=5)
@@ -55,7 +55,7 @@ def add(
 ) -> str:
     """Add a row and give its opaque id. A clock or write-back row that nobody claimed yet is used again."""
     lane = f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
-    moment = clock() if not_before is None else not_before
+    moment = clock() if not_before is None else literal(not_before, Moment())
     if kind in LATEST_WINS:
         reused = _reuse(tx, tenant=tenant, kind=kind, subject=subject, lane=lane, urgent=urgent, moment=moment)
         if reused:

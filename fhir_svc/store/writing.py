@@ -1,0 +1,203 @@
+"""How resources are written: many at once, heads locked or inserted, then versions, then what they are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, exc, select, update
+
+from fhir_svc.errors import Conflict, PreconditionFailed
+from fhir_svc.store import body, indexing
+from fhir_svc.store.bulk import insert_missing, insert_rows, new_keys, one_of
+from fhir_svc.store.clock import now
+from fhir_svc.store.merges import note_link
+from fhir_svc.store.periods import interval
+from fhir_svc.store.tables import from_millis, resources, search, to_millis, versions
+
+_HEAD = ("key", "tenant", "type", "id", "version", "latest", "status", "patient", "ours", "digest")
+_HEAD_COLUMNS = (*_HEAD, "source_updated", "created", "updated")
+_VERSION_COLUMNS = ("resource", "version", "received", "source_updated", "late", "submission", "body")
+_SEARCH_COLUMNS = ("tenant", "field", "value", "system", "low", "high", "resource")
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One resource to write.
+
+    `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: Conflict if
+    the id exists.
+    """
+
+    resource: Mapping[str, Any]
+    patient: str | None
+    ours: bool = False
+    expected: int | None = None
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did. `version` is the one this content has; `late`: kept, but older than the current one."""
+
+    type: str
+    id: str
+    version: int
+    created: bool
+    changed: bool
+    late: bool
+    last_updated: datetime
+
+
+@dataclass(slots=True)
+class Task:
+    """A write under way: `key` and `version` are known once its head row is written."""
+
+    put: Put
+    digest: str
+    source: int | None
+    key: int = 0
+    version: int = 1
+    outcome: Written | None = None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Type and id."""
+        return self.put.resource["resourceType"], self.put.resource["id"]
+
+
+def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None) -> list[Written]:
+    """Write many resources in a handful of statements; the answers stand in the order of `puts`."""
+    moment = now(tx)
+    tasks = [Task(one, body.digest(one.resource), _source_updated(one)) for one in puts]
+    if len({task.name for task in tasks}) < len(tasks):
+        raise Conflict("A resource stands here twice.", error="duplicate")
+    pending = tasks
+    while pending:  # again only for an id that somebody else created between looking and inserting
+        heads = _lock_heads(tx, tenant, [task.name for task in pending if not task.put.new])
+        for task in pending:
+            if task.name in heads:
+                _revise(task, heads[task.name], moment)
+        fresh = sorted((task for task in pending if task.name not in heads), key=lambda task: task.name)
+        pending = _insert_heads(tx, tenant, fresh, moment)
+    _update_heads(tx, [task for task in tasks if task.outcome and not task.outcome.created], moment)
+    write_versions(tx, tenant, tasks, moment, submission)
+    return [task.outcome for task in tasks if task.outcome]
+
+
+def _source_updated(one: Put) -> int | None:
+    """The source's own `meta.lastUpdated` in milliseconds; what we write has none."""
+    found = None if one.ours else interval(str(one.resource.get("meta", {}).get("lastUpdated", "")))
+    return found[0] if found else None
+
+
+def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    if not names:
+        return {}
+    columns = [resources.c[name] for name in (*_HEAD, "source_updated", "updated")]
+    query = select(*columns).where(
+        resources.c.tenant == tenant,
+        resources.c.type.in_({kind for kind, _ in names}),
+        one_of(tx, resources.c.id, [id_ for _, id_ in names]),
+    )
+    rows = tx.execute(query.order_by(resources.c.key).with_for_update()).all()
+    return {(row.type, row.id): row for row in rows}
+
+
+def _revise(task: Task, head: Any, moment: datetime) -> None:
+    """Decide what a write does to a resource that exists."""
+    if head.ours and not task.put.ours:
+        raise Conflict("This was written by the service itself and changes only here.", error="ours")
+    if task.put.expected is not None and task.put.expected != head.version:
+        raise PreconditionFailed("This is no longer the current version: read it again.", error="version-conflict")
+    stored = None if head.source_updated is None else to_millis(head.source_updated)
+    late = task.source is not None and stored is not None and task.source < stored
+    changed = task.digest != head.digest
+    task.key = head.key
+    task.version = head.latest + 1 if changed else head.version
+    if not changed and (task.source is None or late):
+        task.source = stored  # nothing new was learnt of its age
+    if changed and task.source is None:
+        late = False
+    updated = moment if changed else head.updated
+    task.outcome = Written(
+        *task.name, version=task.version, created=False, changed=changed, late=changed and late, last_updated=updated
+    )
+
+
+def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[Task], moment: datetime) -> list[Task]:
+    """Insert the heads of new resources; gives back those whose id somebody else created meanwhile."""
+    if any(task.put.expected is not None for task in tasks):
+        raise PreconditionFailed("There is no such resource to update.", error="version-conflict")
+    at = to_millis(moment)
+    for task, key in zip(tasks, new_keys(tx, len(tasks)) if tasks else (), strict=True):
+        task.key = key
+    rows = [
+        (
+            task.key, tenant, *task.name, 1, 1, task.put.resource.get("status"), task.put.patient, task.put.ours,
+            task.digest, task.source, at, at,
+        )
+        for task in tasks
+    ]  # fmt: skip
+    try:
+        inserted = insert_missing(tx, resources, _HEAD_COLUMNS, rows)
+    except exc.IntegrityError:
+        raise Conflict("There is a resource of this id.", error="exists") from None
+    lost = [task for task in tasks if task.key not in inserted]
+    if any(task.put.new for task in lost):
+        raise Conflict("There is a resource of this id.", error="exists")
+    for task in tasks:
+        if task.key in inserted:
+            task.outcome = Written(*task.name, 1, created=True, changed=True, late=False, last_updated=moment)
+    return lost
+
+
+def _update_heads(tx: Connection, tasks: Sequence[Task], moment: datetime) -> None:
+    moved = [task.key for task in tasks if task.outcome and task.outcome.changed and not task.outcome.late]
+    forget_search(tx, moved)
+    for task in tasks:
+        values: dict[str, Any] = {}
+        if task.outcome and task.outcome.changed:
+            values["latest"] = task.version
+        if task.outcome and not task.outcome.late and task.source is not None:
+            values["source_updated"] = from_millis(task.source)
+        if task.key in moved:
+            values |= {
+                "version": task.version,
+                "status": task.put.resource.get("status"),
+                "patient": task.put.patient,
+                "ours": task.put.ours,
+                "digest": task.digest,
+                "source_updated": None if task.source is None else from_millis(task.source),
+                "updated": moment,
+            }
+        if values:
+            tx.execute(update(resources).where(resources.c.key == task.key).values(**values))
+
+
+def forget_search(tx: Connection, keys: Sequence[int]) -> None:
+    """Drop what these resources were found by."""
+    if keys:
+        tx.execute(delete(search).where(one_of(tx, search.c.resource, keys)))
+
+
+def write_versions(
+    tx: Connection, tenant: str, tasks: Sequence[Task], moment: datetime, submission: str | None
+) -> None:
+    """Insert the version rows, and the search rows of what is current now."""
+    at, updated = to_millis(moment), body.instant(moment)
+    bodies, values = [], []
+    for task in tasks:
+        if not task.outcome or not task.outcome.changed:
+            continue
+        late = task.outcome.late
+        raw = body.served(task.put.resource, task.version, updated)
+        bodies.append((task.key, task.version, at, task.source, late, submission, raw))
+        if not late:
+            values += [(tenant, *value, task.key) for value in indexing.values_of(task.put.resource)]
+            if task.put.resource["resourceType"] == "Patient":
+                note_link(tx, tenant, task.put.resource)
+    insert_rows(tx, versions, _VERSION_COLUMNS, bodies)
+    insert_rows(tx, search, _SEARCH_COLUMNS, values)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import delete, update
+
+from fhir_svc.store import audit, tables
+from fhir_svc.store.audit import Fault
+
+T = "north"
+A = tables.audit
+
+
+def event(action="R", *, agent="alice", hashed="h1"):
+    return {
+        "resourceType": "AuditEvent",
+        "type": {"code": "rest"},
+        "subtype": [{"code": "read"}],
+        "action": action,
+        "outcome": "0",
+        "agent": [{"requestor": False}, {"requestor": True, "who": {"identifier": {"value": agent}}}],
+        "entity": [
+            {"role": {"code": "1"}, "what": {"identifier": {"value": hashed}}},
+            {"role": {"code": "4"}, "what": {"reference": "Observation/1"}},
+        ],
+    }
+
+
+@pytest.fixture
+def chained(database):
+    for number in range(5):
+        with database.transaction() as tx:
+            audit.record(tx, T, event("C" if number % 2 else "R", agent="alice" if number < 3 else "bob"))
+            audit.record(tx, "south", event())
+    return database
+
+
+def row(sequence):
+    return (A.c.tenant == T) & (A.c.sequence == sequence)
+
+
+def test_an_untouched_chain_has_no_fault(chained):
+    with chained.reading() as tx:
+        assert audit.verify(tx) == []
+        assert audit.verify(tx, audit.heads(tx)) == []
+        assert audit.heads(tx)[T].sequence == 5
+
+
+def edit(tx):
+    tx.execute(update(A).where(row(3)).values(body=b"{}"))
+
+
+def remove(tx):
+    tx.execute(delete(A).where(row(3)))
+
+
+def swap(tx):
+    bodies = {one.sequence: one.body for one in tx.execute(A.select().where(A.c.tenant == T))}
+    for here, there in ((2, 4), (4, 2)):
+        tx.execute(update(A).where(row(here)).values(body=bodies[there]))
+
+
+def move_whole_rows(tx):
+    for here, there in ((2, 99), (4, 2), (99, 4)):
+        tx.execute(update(A).where(row(here)).values(sequence=there))
+
+
+def cut_off(tx):
+    tx.execute(delete(A).where(row(5)))
+
+
+def start_over(tx):
+    tx.execute(delete(A).where(A.c.tenant == T))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "sequence"), [(edit, 3), (remove, 3), (swap, 2), (move_whole_rows, 2), (cut_off, 5), (start_over, 1)]
+)
+def test_tampering_is_found_and_located(chained, tamper, sequence):
+    with chained.transaction() as tx:
+        tamper(tx)
+    with chained.reading() as tx:
+        faults = audit.verify(tx)
+    assert (faults[0].tenant, faults[0].sequence) == (T, sequence)
+
+
+def test_a_chain_cut_off_with_its_head_is_found_by_heads_kept_outside(chained):
+    with chained.transaction() as tx:
+        kept = audit.heads(tx)
+        fourth = tx.execute(A.select().where(row(4))).one()
+        tx.execute(delete(A).where(row(5)))
+        tx.execute(
+            update(tables.audit_heads).where(tables.audit_heads.c.tenant == T).values(sequence=4, hash=fourth.hash)
+        )
+        assert audit.verify(tx) == []
+        assert audit.verify(tx, kept) == [Fault(T, 5, "truncated")]
+        audit.record(tx, T, event("D"))
+        assert audit.verify(tx, kept) == [Fault(T, 5, "rewritten")]
+
+
+def test_a_refused_act_leaves_no_entry(database):
+    with pytest.raises(RuntimeError), database.transaction() as tx:  # noqa: PT012  it fails after the entry
+        audit.record(tx, T, event())
+        raise RuntimeError
+    with database.reading() as tx:
+        assert audit.search(tx, T, [], count=1).total == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "total"),
+    [
+        ([], 5),
+        ([("action", "C")], 2),
+        ([("agent", "bob")], 2),
+        ([("agent", "alice,bob"), ("action", "R")], 3),
+        ([("patient", "h1")], 5),
+        ([("patient", "Patient/h1")], 0),
+        ([("type", "http://x|rest"), ("subtype", "read"), ("outcome", "0")], 5),
+        ([("entity", "Observation/1")], 5),
+        ([("date", "ge2020")], 5),
+        ([("date", "lt2020")], 0),
+    ],
+)
+def test_admins_can_search_the_audit(chained, params, total):
+    with chained.reading() as tx:
+        page = audit.search(tx, T, params, count=2)
+        assert page.total == total
+        seen = list(page.entries)
+        while page.next:
+            page = audit.search(tx, T, params, count=2, cursor=page.next)
+            seen += page.entries
+        assert len({one.id for one in seen}) == total
+        if seen:
+            assert audit.read(tx, T, seen[0].id).content == seen[0].content
+            assert audit.read(tx, "south", seen[0].id) is None

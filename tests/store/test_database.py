@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from fhir_svc.errors import Broken, Conflict, Unavailable
+from fhir_svc.store import resources, schema
+from fhir_svc.store.database import Database, now
+from fhir_svc.store.tables import metadata, resource_keys
+
+T = "north"
+
+
+def test_the_migrations_make_exactly_the_tables(database):
+    with database.transaction() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        for table in metadata.sorted_tables:
+            made = {one["name"] for one in inspect(tx).get_indexes(table.name) if not one.get("duplicates_constraint")}
+            assert {index.name for index in table.indexes} <= made
+        if not database.sqlite:
+            assert inspect(tx).has_sequence(resource_keys.name)
+
+
+def test_the_release_knows_its_newest_migration():
+    scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    assert scripts.get_heads() == [schema.HEAD]
+
+
+def test_a_database_without_tables_is_not_ready(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    with pytest.raises(Unavailable, match="db upgrade"):
+        database.ready()
+    database.upgrade()
+    database.ready()
+    database.dispose()
+
+
+def test_a_ready_database_says_nothing(database):
+    database.ready()
+    database.upgrade()
+
+
+UPGRADE = "import sys; from fhir_svc.store.database import Database; Database(sys.argv[1]).upgrade()"
+
+
+def test_processes_that_upgrade_at_once_do_not_disturb_each_other(tmp_path):
+    url = f"sqlite:///{tmp_path}/new.db"
+    processes = [subprocess.Popen([sys.executable, "-c", UPGRADE, url]) for _ in range(3)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    database = Database(url)
+    database.ready()
+    database.dispose()
+
+
+@pytest.mark.postgres
+def test_processes_that_upgrade_postgresql_at_once_do_not_disturb_each_other(postgres_server):
+    server = Database(postgres_server)
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+        tx.execute(text("CREATE DATABASE fresh"))
+    url = postgres_server.replace("/postgres?", "/fresh?")
+    processes = [subprocess.Popen([sys.executable, "-c", UPGRADE, url]) for _ in range(3)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    fresh = Database(url)
+    fresh.ready()
+    fresh.dispose()
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+        tx.execute(text("DROP DATABASE fresh"))
+    server.dispose()
+
+
+def test_the_files_are_readable_by_their_owner_only(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/deep/new.db")
+    with database.transaction() as tx:
+        tx.execute(text("CREATE TABLE t (a INTEGER)"))
+        for path in (tmp_path / "deep").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "deep").stat().st_mode) == 0o700
+    database.dispose()
+
+
+def test_a_commit_reaches_the_disk_before_it_is_believed(database):
+    with database.transaction() as tx:
+        if database.sqlite:
+            assert tx.execute(text("PRAGMA synchronous")).scalar() == 2
+            assert tx.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+            assert tx.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        else:
+            assert tx.execute(text("SHOW synchronous_commit")).scalar() == "on"
+            assert tx.execute(text("SHOW fsync")).scalar() == "on"
+
+
+def test_a_full_disk_is_said_so(sqlite_database, observation):
+    with pytest.raises(Unavailable) as caught, sqlite_database.transaction() as tx:  # noqa: PT012  it fails at the end
+        tx.execute(text("PRAGMA max_page_count = 1"))
+        big = observation(note=[{"text": "x" * 2_000_000}])
+        resources.create(tx, T, big, patient="p1", ours=False)
+    assert caught.value.issues[0].code == "no-store"
+
+
+def test_a_database_that_is_not_there_is_unavailable(tmp_path):
+    gone = Database(f"postgresql+psycopg://postgres@/postgres?host={tmp_path}")
+    with pytest.raises(Unavailable) as caught, gone.transaction():
+        pass
+    assert "Retry-After" in caught.value.headers
+    with pytest.raises(Unavailable):
+        gone.ready()
+    directory = Database(f"sqlite:///{tmp_path}")
+    with pytest.raises(Unavailable), directory.reading():
+        pass
+
+
+def test_a_writer_that_waits_too_long_is_told_to_come_again(sqlite_database, monkeypatch):
+    monkeypatch.setattr("fhir_svc.store.database.PATIENCE", 0.05)
+    other = sqlite3.connect(sqlite_database.url.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="busy"), sqlite_database.transaction():
+        pass
+    other.execute("ROLLBACK")
+    other.close()
+    with sqlite_database.transaction():
+        caught = []
+
+        def wait() -> None:
+            with pytest.raises(Unavailable), sqlite_database.transaction():
+                pass
+            caught.append(True)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    assert caught == [True]
+
+
+def test_no_value_of_a_row_is_in_what_a_failure_says(database, observation):
+    secret = "Mustermann-Geheim"
+    with database.transaction() as tx:
+        resources.create(tx, T, observation(secret), patient=secret, ours=False)
+    for statement in (
+        "INSERT INTO resources SELECT * FROM resources",
+        f"INSERT INTO receipts (tenant, nothing) VALUES ('{secret}', 1)",
+    ):
+        with pytest.raises((Conflict, Broken, Unavailable)) as caught, database.transaction() as tx:
+            tx.execute(text(statement))
+        assert secret not in str(caught.value) + repr(caught.value.issues)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+
+def test_a_password_is_not_shown():
+    assert "geheim" not in repr(Database("postgresql+psycopg://svc:geheim@127.0.0.1/db"))
+
+
+def test_a_child_process_opens_its_own_connections(database):
+    with database.transaction() as tx:
+        now(tx)
+    before = database.engine
+    child = os.fork()
+    if child == 0:
+        try:
+            fine = database.engine is not before
+            with database.transaction() as tx:
+                now(tx)
+        except BaseException:  # noqa: BLE001  the child must not run on into pytest
+            os._exit(2)
+        os._exit(0 if fine else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert database.engine is before
+    with database.transaction() as tx:
+        now(tx)
+
+
+HALF = """
+import sys
+from fhir_svc.store import audit, resources, work
+from fhir_svc.store.database import Database
+with Database(sys.argv[1]).transaction() as tx:
+    for number in range(50):
+        one = {"resourceType": "Observation", "id": f"o{number}", "status": "final"}
+        resources.create(tx, "north", one, patient="p1", ours=False)
+    work.add(tx, tenant="north", kind="evaluate", subject="g", patient="p1")
+    audit.record(tx, "north", {"resourceType": "AuditEvent"})
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_killed_inside_a_transaction_leaves_nothing_behind(database, observation):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF, str(database.url)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout.readline() == b"written\n"
+        process.send_signal(signal.SIGKILL)
+    with database.transaction() as tx:
+        for table in metadata.sorted_tables:
+            assert tx.execute(text(f"SELECT count(*) FROM {table.name}")).scalar() == 0
+        resources.create(tx, T, observation(), patient="p1", ours=False)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from fhir_svc.errors import Conflict, NotFound, PreconditionFailed
+from fhir_svc.store import resources
+from fhir_svc.store.resources import Put
+
+T = "north"
+EARLY, LATER = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
+
+
+def test_a_created_resource_is_read_back_with_our_version_and_exact_decimals(database, observation):
+    with database.transaction() as tx:
+        value = {"value": Decimal("82.50"), "unit": "kg"}
+        written = resources.create(tx, T, observation(valueQuantity=value), patient="p1", ours=False)
+    with database.reading() as tx:
+        stored = resources.read(tx, T, "Observation", "o1")
+    assert (written.version, written.created, written.changed, written.late) == (1, True, True, False)
+    assert b'"value":82.50' in stored.body
+    assert str(stored.content["valueQuantity"]["value"]) == "82.50"
+    assert stored.content["meta"]["versionId"] == "1"
+    assert stored.reference == "Observation/o1/_history/1"
+    assert stored.received == written.last_updated
+
+
+def test_an_id_can_be_created_once(database, observation):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation(), patient="p1", ours=False)
+    with pytest.raises(Conflict), database.transaction() as tx:
+        resources.create(tx, T, observation(), patient="p1", ours=False)
+
+
+def test_nothing_is_read_across_tenants(database, observation):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation(), patient="p1", ours=False)
+        resources.create(tx, "south", observation(status="amended"), patient="p1", ours=False)
+        assert resources.read(tx, "west", "Observation", "o1") is None
+        assert resources.read(tx, T, "Observation", "o1").content["status"] == "final"
+        assert resources.search(tx, T, "Observation", [], count=10).total == 1
+        assert len(resources.patient_record(tx, T, "p1").current) == 1
+
+
+def test_equal_content_is_no_new_version(database, observation):
+    with database.transaction() as tx:
+        first = resources.put(tx, T, observation(meta={"lastUpdated": EARLY}), patient="p1", ours=False)
+        reordered = dict(reversed(observation(meta={"versionId": "9", "lastUpdated": LATER}).items()))
+        again = resources.put(tx, T, reordered, patient="p1", ours=False)
+        assert (again.version, again.changed, again.created) == (1, False, False)
+        assert again.last_updated == first.last_updated
+        assert len(resources.history(tx, T, "Observation", "o1")) == 1
+
+
+@pytest.mark.parametrize("change", [{"status": "amended"}, {"meta": {"profile": ["x"]}}, {"extra": Decimal("1.0")}])
+def test_other_content_is_a_new_version_and_the_old_one_stays(database, observation, change):
+    with database.transaction() as tx:
+        resources.put(tx, T, observation(), patient="p1", ours=False)
+        written = resources.put(tx, T, observation(**change), patient="p1", ours=False)
+        assert (written.version, written.changed, written.created) == (2, True, False)
+        assert [one.version for one in resources.history(tx, T, "Observation", "o1")] == [2, 1]
+        assert resources.vread(tx, T, "Observation", "o1", 1).content["status"] == "final"
+        assert resources.vread(tx, T, "Observation", "o1", 3) is None
+
+
+def test_if_match_must_name_the_current_version(database, observation):
+    with database.transaction() as tx:
+        resources.put(tx, T, observation(), patient="p1", ours=False)
+        resources.put(tx, T, observation(status="amended"), patient="p1", ours=False, expected=1)
+    for expected, id_ in ((1, "o1"), (3, "o1"), (1, "absent")):
+        with pytest.raises(PreconditionFailed), database.transaction() as tx:
+            resources.put(tx, T, observation(id_, status="corrected"), patient="p1", ours=False, expected=expected)
+
+
+def test_an_older_source_arriving_late_is_kept_and_never_becomes_current(database, observation):
+    with database.transaction() as tx:
+        resources.put(tx, T, observation(status="amended", meta={"lastUpdated": LATER}), patient="p1", ours=False)
+        late = resources.put(tx, T, observation(meta={"lastUpdated": EARLY}), patient="p1", ours=False)
+        assert (late.late, late.changed, late.version) == (True, True, 2)
+        current = resources.read(tx, T, "Observation", "o1")
+        assert (current.version, current.content["status"]) == (1, "amended")
+        assert resources.vread(tx, T, "Observation", "o1", 2).content["status"] == "final"
+        assert [one.version for one in resources.history(tx, T, "Observation", "o1")] == [1, 2]
+        assert resources.search(tx, T, "Observation", [("status", "final")], count=1).total == 0
+        newer = resources.put(tx, T, observation(status="corrected"), patient="p1", ours=False)
+        assert (newer.version, newer.late) == (3, False)
+
+
+def test_equal_content_with_a_newer_date_of_its_source_moves_the_line_for_late_arrivals(database, observation):
+    with database.transaction() as tx:
+        for moment in (EARLY, "2024-01-03T00:00:00Z"):
+            resources.put(tx, T, observation(meta={"lastUpdated": moment}), patient="p1", ours=False)
+        late = resources.put(
+            tx, T, observation(status="amended", meta={"lastUpdated": LATER}), patient="p1", ours=False
+        )
+        assert late.late
+
+
+def test_many_are_written_in_the_order_given(database, observation):
+    with database.transaction() as tx:
+        resources.put(tx, T, observation("b"), patient="p1", ours=False)
+        written = resources.put_many(
+            tx,
+            T,
+            [Put(observation("c"), "p1"), Put(observation("b", status="amended"), "p1"), Put(observation("a"), "p1")],
+            submission="s1",
+        )
+    assert [(one.id, one.version, one.created) for one in written] == [("c", 1, True), ("b", 2, False), ("a", 1, True)]
+
+
+def test_many_are_written_or_none(database, observation):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation("b"), patient="p1", ours=False)
+    with pytest.raises(Conflict), database.transaction() as tx:
+        resources.create_many(tx, T, [observation("a"), observation("b")], patient="p1", ours=False)
+    with pytest.raises(Conflict), database.transaction() as tx:
+        resources.put_many(tx, T, [Put(observation("x"), "p1"), Put(observation("x"), "p1")])
+    with database.reading() as tx:
+        assert resources.search(tx, T, "Observation", [], count=10).total == 1
+
+
+def test_writing_nothing_is_no_error(database):
+    with database.transaction() as tx:
+        assert resources.put_many(tx, T, []) == []
+
+
+def test_our_states_change_only_from_the_version_and_status_that_was_seen(database):
+    draft = {"resourceType": "ServiceRequest", "id": "d1", "status": "draft", "subject": {"reference": "Patient/p1"}}
+    with database.transaction() as tx:
+        resources.create(tx, T, draft, patient="p1", ours=True)
+    with database.transaction() as tx:
+        written = resources.change(tx, T, {**draft, "status": "active"}, version=1, statuses={"draft"})
+        assert (written.version, written.changed) == (2, True)
+    for error, id_, version in ((PreconditionFailed, "d1", 1), (Conflict, "d1", 2), (NotFound, "d2", 1)):
+        with pytest.raises(error), database.transaction() as tx:
+            resources.change(tx, T, {**draft, "id": id_, "status": "revoked"}, version=version, statuses={"draft"})
+    with database.reading() as tx:
+        stored = resources.read(tx, T, "ServiceRequest", "d1")
+        assert (stored.content["status"], stored.ours, stored.version) == ("active", True, 2)
+        assert resources.search(tx, T, "ServiceRequest", [("status", "draft")], count=1).total == 0
+        assert resources.search(tx, T, "ServiceRequest", [("status", "active")], count=1).total == 1
+
+
+def test_a_reader_sees_one_moment_and_writes_nothing(database, observation):
+    with database.reading() as tx:
+        assert resources.read(tx, T, "Observation", "o1") is None
+        with database.transaction() as other:
+            resources.create(other, T, observation(), patient="p1", ours=False)
+        assert resources.read(tx, T, "Observation", "o1") is None
+    with pytest.raises(Exception, match=r"database|store"), database.reading() as tx:  # noqa: PT011  whatever it says
+        resources.create(tx, T, observation("o2"), patient="p1", ours=False)
+
+
+def test_the_clock_is_the_databases_in_whole_milliseconds(database):
+    from fhir_svc.store.database import now
+
+    with database.reading() as tx:
+        moment = now(tx)
+    assert moment.tzinfo is UTC
+    assert moment.microsecond % 1000 == 0
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 5

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import pytest
+
+from fhir_svc.errors import Malformed
+from fhir_svc.store import resources
+
+T = "north"
+LOINC = "http://loinc.org"
+
+
+def ids(tx, type_, params, **options):
+    page = resources.search(tx, T, type_, params, **{"count": 100, **options})
+    assert page.total == len(page.entries)
+    return [one.id for one in page.entries]
+
+
+@pytest.fixture
+def filled(database, observation):
+    with database.transaction() as tx:
+        mine = [
+            observation("a", effectiveDateTime="2024-03-05T10:00:00Z"),
+            observation("b", status="amended", effectiveDateTime="2024-03"),
+            observation("c", code="2160-0", effectivePeriod={"start": "2024-03-05", "end": "2024-03-07"}),
+            observation("d", patient="p2", identifier=[{"system": "urn:lab", "value": "x|1"}]),
+            observation("e", code="8867-4", basedOn=[{"reference": "ServiceRequest/s1/_history/2"}]),
+        ]
+        mine[4]["code"]["coding"].append({"code": "pulse"})
+        for one in mine:
+            resources.create(tx, T, one, patient=one["subject"]["reference"][8:], ours=False)
+    return database
+
+
+CASES = [
+    ([("_id", "a,c,zz")], "ac"),
+    ([("patient", "p2")], "d"),
+    ([("patient", "Patient/p1")], "abce"),
+    ([("subject", "Patient/p2")], "d"),
+    ([("subject", "p2,p1")], "abcde"),
+    ([("subject:Patient", "p2")], "d"),
+    ([("subject", "Group/p2")], ""),
+    ([("subject", "http://ehr.example/fhir/Patient/p2")], "d"),
+    ([("code", "8867-4")], "abde"),
+    ([("code", f"{LOINC}|8867-4")], "abde"),
+    ([("code", "http://other|8867-4")], ""),
+    ([("code", "|pulse")], "e"),
+    ([("code", "|8867-4")], ""),
+    ([("code", f"{LOINC}|")], "abcde"),
+    ([("code", f"{LOINC}|2160-0,pulse")], "ce"),
+    ([("code", "8867-4"), ("code", "pulse")], "e"),
+    ([("code:not", "8867-4")], "c"),
+    ([("status", "amended")], "b"),
+    ([("status", "final"), ("patient", "p2")], "d"),
+    ([("identifier", "urn:lab|x\\|1")], "d"),
+    ([("identifier:missing", "true")], "abce"),
+    ([("identifier:missing", "false")], "d"),
+    ([("based-on", "ServiceRequest/s1")], "e"),
+    ([("date", "2024-03-05")], "a"),
+    ([("date", "eq2024-03")], "abc"),
+    ([("date", "ne2024-03")], ""),
+    ([("date", "ne2024-03-05")], "bc"),
+    ([("date", "2024")], "abc"),
+    ([("date", "gt2024-03-05")], "bc"),
+    ([("date", "ge2024-03-05T10:00:00Z")], "abc"),
+    ([("date", "lt2024-03-05")], "b"),
+    ([("date", "le2024-03-05")], "ab"),
+    ([("date", "sa2024-03-04")], "ac"),
+    ([("date", "sa2024-03-05")], ""),
+    ([("date", "eb2024-03-06")], "a"),
+    ([("date", "eb2024-04")], "abc"),
+    ([("date", "ap2024-03-05")], "abc"),
+    ([("date", "ge2024-03-05"), ("date", "lt2024-03-06")], "abc"),
+    ([("date", "2024-03-05T11:00:00+01:00")], "a"),
+    ([("_lastUpdated", "ge2020")], "abcde"),
+    ([("_lastUpdated", "lt2020")], ""),
+]
+
+
+@pytest.mark.parametrize(("params", "found"), CASES)
+def test_search_finds_exactly_what_the_specification_says(filled, params, found):
+    with filled.reading() as tx:
+        assert "".join(ids(tx, "Observation", params)) == found
+
+
+@pytest.mark.parametrize(
+    ("type_", "resource", "params"),
+    [
+        ("QuestionnaireResponse", {"questionnaire": "http://q|1.0"}, [("questionnaire", "http://q|1.0")]),
+        ("QuestionnaireResponse", {"questionnaire": "http://q|1.0"}, [("questionnaire", "http://q")]),
+        ("QuestionnaireResponse", {"authored": "2024-01-05"}, [("authored", "2024-01")]),
+        ("Task", {"for": {"reference": "Patient/p1"}, "priority": "stat"}, [("patient", "p1"), ("priority", "stat")]),
+        ("Task", {"focus": {"reference": "ServiceRequest/1"}}, [("focus", "ServiceRequest/1")]),
+        ("ServiceRequest", {"requisition": {"system": "u", "value": "r"}}, [("requisition", "u|r")]),
+        ("ServiceRequest", {"authoredOn": "2024-01-05"}, [("authored", "gt2023")]),
+        ("Procedure", {"performedDateTime": "2024-01-05"}, [("date", "2024-01-05")]),
+        ("Device", {"patient": {"reference": "Patient/p1"}}, [("patient", "p1")]),
+        ("AllergyIntolerance", {"patient": {"reference": "Patient/p1"}}, [("patient", "p1")]),
+        ("Flag", {"subject": {"reference": "Patient/p1"}, "period": {"start": "2024"}}, [("date", "ge2030")]),
+        ("Provenance", {"target": [{"reference": "ServiceRequest/1"}]}, [("target", "ServiceRequest/1")]),
+        ("Patient", {"identifier": [{"system": "u", "value": "7"}]}, [("identifier", "u|7")]),
+        ("GuidanceResponse", {"requestIdentifier": {"value": "s"}}, [("request", "s")]),
+    ],
+)
+def test_every_type_is_found_by_its_own_parameters(database, type_, resource, params):
+    with database.transaction() as tx:
+        resources.create(tx, T, {"resourceType": type_, "id": "x", **resource}, patient=None, ours=False)
+        assert ids(tx, type_, params) == ["x"]
+        assert {name for name, _ in params} <= resources.PARAMETERS[type_]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        (None, "abcde"),
+        ("_id", "abcde"),
+        ("-_id", "edcba"),
+        ("-date,_id", "bcade"),
+        ("date,_id", "bcade"),
+        ("status,-_id", "bedca"),
+        ("_lastUpdated,-_id", None),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_pages_follow_one_another_without_gap_or_repetition(filled, sort, order, count):
+    with filled.reading() as tx:
+        seen, cursor = [], None
+        while True:
+            page = resources.search(tx, T, "Observation", [], sort=sort, count=count, cursor=cursor)
+            seen += [one.id for one in page.entries]
+            assert page.total == 5
+            cursor = page.next
+            if cursor is None:
+                break
+    assert sorted(seen) == list("abcde")
+    assert order is None or "".join(seen) == order
+
+
+@pytest.mark.parametrize("sort", [None, "_lastUpdated", "-_lastUpdated", "-date"])
+def test_pages_stay_whole_while_others_write(database, observation, sort):
+    with database.transaction() as tx:
+        for number in range(10):
+            one = observation(f"o{number}", effectiveDateTime=f"2024-01-{number + 1:02}")
+            resources.create(tx, T, one, patient="p1", ours=False)
+    seen, cursor, turn = [], None, 0
+    while turn == 0 or cursor:
+        with database.reading() as tx:
+            page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=3, cursor=cursor)
+        seen += [one.id for one in page.entries]
+        cursor, turn = page.next, turn + 1
+        with database.transaction() as tx:
+            for number in (0, 5, 9):
+                changed = observation(f"o{number}", effectiveDateTime=f"2024-01-{number + 1:02}", turn=turn)
+                resources.put(tx, T, changed, patient="p1", ours=False)
+            resources.create(tx, T, observation(f"new{turn}"), patient="p1", ours=False)
+    assert sorted(seen) == sorted(f"o{number}" for number in range(10))
+
+
+def test_most_urgent_first_is_an_order(database):
+    with database.transaction() as tx:
+        for priority in ("urgent", "routine", "stat", "asap"):
+            task = {"resourceType": "Task", "id": priority, "status": "requested", "priority": priority}
+            resources.create(tx, T, task, patient="p1", ours=True)
+        assert ids(tx, "Task", [], sort="-priority") == ["stat", "asap", "urgent", "routine"]
+
+
+def test_counting_reads_no_resource(filled):
+    with filled.reading() as tx:
+        page = resources.search(tx, T, "Observation", [("code", "8867-4")], count=0)
+    assert (page.total, page.entries, page.next) == (4, [], None)
+
+
+@pytest.mark.parametrize(
+    ("params", "options"),
+    [
+        ([("colour", "red")], {}),
+        ([("date", "yesterday")], {}),
+        ([("date", "2024-13-01")], {}),
+        ([("_lastUpdated", "")], {}),
+        ([("subject.name", "x")], {}),
+        ([("code:above", "x")], {}),
+        ([], {"sort": "colour"}),
+        ([], {"cursor": "forged"}),
+        ([], {"cursor": "WyJ4Iiwy"}),
+        ([], {"cursor": "Wzk5OTk5OTk5OTk5OTk5OTk5OSwyXQ"}),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(filled, params, options):
+    with pytest.raises(Malformed), filled.reading() as tx:
+        resources.search(tx, T, "Observation", params, count=5, **options)
+
+
+def test_an_identifier_matches_exactly(filled):
+    with filled.reading() as tx:
+        assert [one.id for one in resources.match_identifier(tx, T, "Observation", "urn:lab", "x|1")] == ["d"]
+        assert resources.match_identifier(tx, T, "Observation", "urn:other", "x|1") == []
+        assert resources.match_identifier(tx, "south", "Observation", "urn:lab", "x|1") == []
