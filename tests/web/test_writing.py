@@ -46,13 +46,17 @@ def test_what_is_created_in_progress_is_valid_fhir(house, built):
 
 def test_the_decimals_and_extensions_sent_are_the_ones_served(house):
     raw = (
-        b'{"resourceType":"Observation","status":"final","_status":{"id":"s"},"code":{"text":"x"},'
+        b'{"resourceType":"Observation","status":"final","_status":{"extension":[{"url":"https://x.example/f","valueCode":"y"}]},"code":{"text":"x"},'
         b'"subject":{"reference":"Patient/p1"},"extension":[{"url":"https://x.example/e","valueDecimal":1.10}],'
         b'"valueQuantity":{"value":82.50}}'
     )
     answer = house.call("POST", "/fhir/Observation", raw)
     assert answer.status_code == 201
-    for part in (b'"value":82.50', b'"valueDecimal":1.10', b'"_status":{"id":"s"}'):
+    for part in (
+        b'"value":82.50',
+        b'"valueDecimal":1.10',
+        b'"_status":{"extension":[{"url":"https://x.example/f","valueCode":"y"}]}',
+    ):
         assert part in answer.data
 
 

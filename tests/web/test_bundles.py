@@ -1,0 +1,240 @@
+"""Transactions are all or nothing, batches entry by entry, `$submit` takes whole records."""
+
+import json
+import threading
+
+import pytest
+
+from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, transaction
+
+MOTHER = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
+TEMPERATURE = "urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059"
+
+
+def entry_codes(entry):
+    return [issue["details"]["coding"][0]["code"] for issue in entry["response"]["outcome"]["issue"]]
+
+
+def evaluations(house):
+    return house.call("GET", "/fhir/GuidanceResponse").json["total"]
+
+
+def test_references_between_entries_become_ids(house):
+    bundle = transaction(
+        ("POST", "Observation", observation(MOTHER), TEMPERATURE),
+        ("POST", "Patient", patient(), MOTHER),
+    )
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, answer.json["type"]) == (200, "transaction-response")
+    first, second = answer.json["entry"]
+    assert [entry["response"]["status"] for entry in (first, second)] == ["201 Created", "201 Created"]
+    assert "/Observation/" in first["response"]["location"]
+    assert first["response"]["etag"] == 'W/"1"'
+    stored = house.call("GET", first["response"]["location"].removeprefix("http://localhost")).json
+    assert stored["subject"]["reference"] == "Patient/" + second["response"]["location"].split("/")[-3]
+    assert "GuidanceResponse/" in first["response"]["outcome"]["issue"][0]["details"]["text"]
+    assert evaluations(house) == 1
+    assert answer.headers["Link"].endswith('rel="monitor"')
+
+
+def test_one_bad_entry_leaves_nothing_of_a_transaction(house):
+    bundle = transaction(
+        ("POST", "Observation", observation()),
+        ("POST", "Observation", observation(status="nonsense")),
+    )
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, codes(answer)) == (400, ["code-invalid"])
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1].resource.status"]
+    assert house.rows("resources") == 0
+
+
+def test_a_precondition_that_fails_leaves_nothing_of_a_transaction(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    bundle = transaction(
+        ("POST", "Observation", observation(status="amended")),
+        ("PUT", "Observation/o1", observation(id="o1", status="corrected")),
+    )
+    bundle["entry"][1]["request"]["ifMatch"] = 'W/"7"'
+    assert house.call("POST", "/fhir", bundle).status_code == 412
+    assert house.call("GET", "/fhir/Observation").json["total"] == 1
+
+
+def test_a_transaction_may_read_what_it_wrote(house):
+    bundle = transaction(
+        ("GET", "Observation/o1", None),
+        ("GET", "Observation?patient=p1&_summary=count", None),
+        ("GET", "Observation/none", None),
+        ("PUT", "Observation/o1", observation(id="o1")),
+    )
+    read, found, missing, written = house.call("POST", "/fhir", bundle).json["entry"]
+    assert read["resource"]["id"] == "o1"
+    assert found["resource"]["total"] == 1
+    assert missing["response"]["status"] == "404 Not Found"
+    assert written["response"]["status"] == "201 Created"
+
+
+def test_conditions_inside_a_transaction_find_what_is_stored(house):
+    house.call("PUT", "/fhir/Patient/p1", patient(id="p1"))
+    bundle = transaction(
+        ("POST", "Patient", patient(), MOTHER),
+        ("POST", "Observation", observation(f"Patient?identifier={MRN}|12345")),
+    )
+    bundle["entry"][0]["request"]["ifNoneExist"] = f"identifier={MRN}|12345"
+    answer = house.call("POST", "/fhir", bundle)
+    assert answer.status_code == 200
+    assert answer.json["entry"][0]["response"]["status"] == "200 OK"
+    assert house.call("GET", "/fhir/Observation?patient=p1").json["total"] == 1
+
+
+def test_a_conditional_reference_that_finds_nobody_is_refused(house):
+    bundle = transaction(("POST", "Observation", observation(f"Patient?identifier={MRN}|nobody")))
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "not-found")
+
+
+def test_the_same_resource_twice_is_refused(house):
+    bundle = transaction(
+        ("PUT", "Observation/o1", observation(id="o1")), ("PUT", "Observation/o1", observation(id="o1"))
+    )
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "duplicate")
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "HEAD"])
+def test_what_a_bundle_may_not_do_is_refused(house, method):
+    answer = house.call("POST", "/fhir", transaction((method, "Observation/o1", None)))
+    assert answer.status_code == 422
+
+
+def test_two_patients_in_one_submission_are_refused(house):
+    bundle = transaction(
+        ("POST", "Observation", observation("Patient/p1")), ("POST", "Observation", observation("Patient/p2"))
+    )
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "business-rule")
+
+
+def test_a_type_that_is_not_taken_is_refused(house):
+    encounter = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
+    answer = house.call("POST", "/fhir", transaction(("POST", "Encounter", encounter)))
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "not-supported")
+
+
+def test_a_batch_takes_what_is_good_and_says_what_is_not(house):
+    bundle = transaction(
+        ("POST", "Observation", observation("Patient/p1")),
+        ("POST", "Observation", observation(status="nonsense")),
+        ("POST", "Observation", observation("Patient/p2")),
+        ("DELETE", "Observation/o1", None),
+        ("GET", "Observation?patient=p1", None),
+        ("PUT", "Observation/o9", observation(id="o9") | {"valueQuantity": {"value": 1}}),
+        kind="batch",
+    )
+    bundle["entry"][5]["request"]["ifMatch"] = 'W/"3"'
+    answer = house.call("POST", "/fhir", bundle)
+    assert (answer.status_code, answer.json["type"]) == (200, "batch-response")
+    statuses = [entry["response"]["status"].partition(" ")[0] for entry in answer.json["entry"]]
+    assert statuses == ["201", "400", "201", "422", "200", "412"]
+    assert entry_codes(answer.json["entry"][1]) == ["code-invalid"]
+    assert evaluations(house) == 2
+    assert answer.headers["Link"].count('rel="monitor"') == 2
+
+
+def test_fifty_copies_of_a_transaction_at_once_are_one(house):
+    house.bearer()
+    bundle = transaction(("POST", "Patient", patient(), MOTHER), ("POST", "Observation", observation(MOTHER)))
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(house.call("POST", "/fhir", bundle).data)) for _ in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 50
+    assert len(set(answers)) == 1
+    assert (house.call("GET", "/fhir/Patient").json["total"], evaluations(house)) == (1, 1)
+
+
+def test_a_transaction_may_ask_for_what_was_stored(house):
+    bundle = transaction(("POST", "Observation", observation()))
+    answer = house.call("POST", "/fhir", bundle, headers={"Prefer": "return=representation"})
+    assert answer.json["entry"][0]["resource"]["status"] == "final"
+
+
+def test_an_empty_bundle_does_nothing(house):
+    empty = {"resourceType": "Bundle", "type": "transaction"}
+    assert house.call("POST", "/fhir", empty).json == {"resourceType": "Bundle", "type": "transaction-response"}
+
+
+def test_a_resource_is_no_bundle(house):
+    assert house.call("POST", "/fhir", observation()).status_code == 400
+
+
+@pytest.mark.parametrize("path", SYNTHEA, ids=lambda path: path.stem)
+def test_a_whole_record_is_taken_under_its_own_ids(house, path):
+    record = json.loads(path.read_bytes())
+    answer = house.call("POST", "/fhir/$submit", path.read_bytes())
+    assert answer.status_code == 200, answer.text[:500]
+    issues = [issue for issue in answer.json["issue"] if issue["severity"] == "information"]
+    assert len(issues) == len(record["entry"])
+    for number, (issue, entry) in enumerate(zip(issues, record["entry"], strict=True)):
+        assert issue["expression"][0].startswith(f"Bundle.entry[{number}]")
+        if issue["details"]["coding"][0]["code"] == "stored":
+            kind, name = entry["resource"]["resourceType"], entry["resource"]["id"]
+            assert f"{kind}/{name}" in issue["details"]["text"]
+    person = next(one["resource"] for one in record["entry"] if one["resource"]["resourceType"] == "Patient")
+    assert house.call("GET", f"/fhir/Patient/{person['id']}").status_code == 200
+    assert evaluations(house) == 1
+    conditions = [one for one in record["entry"] if one["resource"]["resourceType"] == "Condition"]
+    found = house.call("GET", f"/fhir/Condition?patient={person['id']}&_summary=count").json
+    assert found["total"] == len(conditions)
+
+
+def test_the_same_record_again_changes_nothing(house):
+    raw = SYNTHEA[0].read_bytes()
+    house.call("POST", "/fhir/$submit", raw)
+    rows = house.rows("versions")
+    house.call("POST", "/fhir/$submit", raw)
+    spaced = house.call("POST", "/fhir/$submit", raw + b" ")
+    assert {issue["details"]["coding"][0]["code"] for issue in spaced.json["issue"]} >= {"unchanged", "entry-ignored"}
+    assert "Link" not in spaced.headers
+    assert house.rows("versions") == rows
+
+
+def test_a_record_may_come_as_a_parameter(house):
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": intake_form(id="f1")}]}
+    wrapped = {"resourceType": "Parameters", "parameter": [{"name": "bundle", "resource": bundle}]}
+    answer = house.call("POST", "/fhir/$submit", wrapped)
+    assert answer.status_code == 200
+    assert house.call("GET", "/fhir/QuestionnaireResponse/f1").status_code == 200
+
+
+TAKEN = {
+    "Patient", "Observation", "Condition", "Procedure", "ImagingStudy", "DiagnosticReport", "DeviceUseStatement",
+    "Device", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "ServiceRequest",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SYNTHEA, ids=lambda path: path.stem)
+def test_a_whole_record_cut_to_what_is_taken_is_a_transaction(house, path):
+    record = json.loads(path.read_bytes())
+    entries = [
+        {
+            "fullUrl": entry["fullUrl"],
+            "resource": entry["resource"],
+            "request": {"method": "POST", "url": entry["resource"]["resourceType"]},
+        }
+        for entry in record["entry"]
+        if entry["resource"]["resourceType"] in TAKEN
+    ][:500]
+    answer = house.call("POST", "/fhir", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    assert answer.status_code == 200, answer.text[:800]
+    assert {entry["response"]["status"] for entry in answer.json["entry"]} == {"201 Created"}
+    assert evaluations(house) == 1
+
+
+def test_a_bundle_of_too_many_entries_is_refused(house):
+    many = transaction(*[("POST", "Observation", {"resourceType": "Observation"})] * 501)
+    answer = house.call("POST", "/fhir", many)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (413, "too-costly")

@@ -1,0 +1,125 @@
+"""Search: what it finds, how it is paged, and what it says about parameters that it does not know."""
+
+import pytest
+
+from tests.web.cast import codes, intake_form, observation, transaction
+
+
+@pytest.fixture(scope="module")
+def stocked(shared_house):
+    """Twelve Observations of p1 on twelve days, one of p2, one form."""
+    entries = [
+        ("PUT", f"Observation/o{day}", observation(id=f"o{day}", effectiveDateTime=f"2026-01-{day:02}T08:00:00Z"))
+        for day in range(1, 13)
+    ]
+    shared_house.call("POST", "/fhir", transaction(*entries))
+    shared_house.call("PUT", "/fhir/Observation/other", observation("Patient/p2", id="other", status="amended"))
+    shared_house.call("PUT", "/fhir/QuestionnaireResponse/f1", intake_form(id="f1"))
+    return shared_house
+
+
+@pytest.mark.parametrize(
+    ("query", "total"),
+    [
+        ("", 13),
+        ("patient=p1", 12),
+        ("subject=Patient/p2", 1),
+        ("patient=Patient/p1&date=ge2026-01-10", 3),
+        ("_id=o1,o2", 2),
+        ("status=amended", 1),
+        ("code=http://loinc.org|8310-5", 13),
+        ("code=8310-5&patient=p2", 1),
+        ("patient=nobody", 0),
+    ],
+)
+def test_what_a_search_finds(stocked, query, total):
+    got = stocked.call("GET", f"/fhir/Observation?{query}").json
+    assert (got["type"], got["total"]) == ("searchset", total)
+    posted = stocked.call(
+        "POST",
+        "/fhir/Observation/_search",
+        query,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    ).json
+    assert posted["total"] == total
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(stocked):
+    path, seen = "/fhir/Observation?patient=p1&_count=5&_sort=-date", []
+    while path:
+        page = stocked.call("GET", path).json
+        assert page["total"] == 12
+        seen += [entry["resource"]["id"] for entry in page["entry"]]
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        path = links.get("next", "").removeprefix("http://localhost")
+        assert "p1" not in path
+    assert seen == [f"o{day}" for day in range(12, 0, -1)]
+
+
+def test_entries_carry_their_address_and_mode(stocked):
+    entry = stocked.call("GET", "/fhir/Observation?_id=o3").json["entry"][0]
+    assert entry["fullUrl"] == "http://localhost/fhir/Observation/o3"
+    assert entry["search"] == {"mode": "match"}
+
+
+@pytest.mark.parametrize("query", ["_summary=count", "_count=0", "patient=p1&_summary=count"])
+def test_only_the_number_may_be_asked(stocked, query):
+    found = stocked.call("GET", f"/fhir/Observation?{query}").json
+    assert "entry" not in found
+    assert found["total"] >= 12
+
+
+def test_an_unknown_parameter_is_ignored_and_said(stocked):
+    found = stocked.call("GET", "/fhir/Observation?patient=p2&secret-name=secret-value").json
+    assert found["total"] == 1
+    told = found["entry"][-1]
+    assert told["search"] == {"mode": "outcome"}
+    assert "secret" not in str(told)
+
+
+def test_an_unknown_parameter_is_refused_where_strictness_is_preferred(stocked):
+    answer = stocked.call("GET", "/fhir/Observation?nonsense=1", headers={"Prefer": "handling=strict"})
+    assert (answer.status_code, codes(answer)) == (400, ["unsupported-parameter"])
+    assert (
+        stocked.call("GET", "/fhir/Observation?_format=json", headers={"Prefer": "handling=strict"}).status_code == 200
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["date=nonsense", "_count=x", "_count=-1", "_count=1&_count=2", "_sort=nonsense", "_page=forged", "_page="]
+)
+def test_an_unusable_value_is_400(stocked, query):
+    answer = stocked.call("GET", f"/fhir/Observation?{query}")
+    assert answer.status_code == 400
+    assert "nonsense" not in answer.text
+
+
+def test_a_page_link_is_of_no_use_to_another_tenant_or_type(stocked):
+    links = stocked.call("GET", "/fhir/Observation?_count=1").json["link"]
+    following = next(link["url"] for link in links if link["relation"] == "next").removeprefix("http://localhost")
+    assert stocked.call("GET", following, client="south-ehr").status_code == 400
+    assert stocked.call("GET", following.replace("Observation", "Condition")).status_code == 400
+
+
+def test_another_tenant_finds_and_reads_nothing(stocked):
+    assert stocked.call("GET", "/fhir/Observation", client="south-ehr").json["total"] == 0
+    there, nowhere = (stocked.call("GET", f"/fhir/Observation/{name}", client="south-ehr") for name in ("o1", "none"))
+    assert (there.status_code, there.data) == (nowhere.status_code, nowhere.data)
+
+
+def test_every_served_type_can_be_searched(stocked):
+    for rest in stocked.call("GET", "/fhir/metadata").json["rest"][0]["resource"]:
+        if rest["type"] != "AuditEvent":
+            assert stocked.call("GET", f"/fhir/{rest['type']}").status_code == 200, rest["type"]
+
+
+def test_the_knowledge_is_read_and_searched(stocked):
+    url = "https://example.org/fhir-svc/Questionnaire/lbp-lss-intake"
+    read = stocked.call("GET", "/fhir/Questionnaire/lbp-lss-intake")
+    assert (read.status_code, read.json["url"]) == (200, url)
+    found = stocked.call("GET", "/fhir/Questionnaire", query_string={"url": url}).json
+    assert (found["total"], found["entry"][0]["resource"]["id"]) == (1, "lbp-lss-intake")
+    paged = stocked.call("GET", "/fhir/CodeSystem?_count=2").json
+    assert len(paged["entry"]) == 2
+    assert stocked.call("GET", "/fhir/Questionnaire/none").status_code == 404
+    assert stocked.call("GET", "/fhir/Questionnaire/lbp-lss-intake/_history/1").status_code == 200
