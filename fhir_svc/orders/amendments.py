@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fhir_svc.decision import Outcome, RuleOutcome
-from fhir_svc.orders.signature import evidence
+from fhir_svc.orders.signature import evidence, outdated
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Json, Record, Stored
 
@@ -36,16 +36,11 @@ def is_withdrawn(
     known = set(cited)
     if not rules or Outcome.MET in said:
         return False
-    current = {stored.local: stored for stored in record.current}
     if said == {Outcome.NOT_MET}:
-        return any(_changed(name, current) for name in known) or _newer(rules, known)
+        return bool(outdated(known, record)) or _newer(rules, known)
+    current = {stored.local: stored for stored in record.current}
     decisive = [name for name in known if name.partition("/")[0] not in _SHOWN]
     return bool(decisive) and all(_in_error(name, current) for name in decisive)
-
-
-def _changed(name: str, current: Mapping[str, Stored]) -> bool:
-    held = current.get(_local(name))
-    return held is None or held.reference != name
 
 
 def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:

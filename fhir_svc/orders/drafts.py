@@ -44,8 +44,8 @@ def write_down(
 
 def _take_back_and_draft(sheet: Sheet) -> list[Resource]:
     for withdrawal in sheet.decision.withdrawals:
-        order, task = requests.taken_back(sheet, withdrawal)
-        sheet.replace(withdrawal.draft, order)
+        revoked, task = requests.taken_back(sheet, withdrawal)
+        sheet.replace(withdrawal.draft, revoked)
         if task:
             sheet.replace(*task)
     for kept in sheet.decision.kept:
@@ -127,7 +127,6 @@ def _group(sheet: Sheet, new: Sequence[Resource]) -> str | None:
             intent="proposal",
             subject=sheet.patient,
             authoredOn=sheet.at,
-            reasonReference=[sheet.reason],
             action=actions,
         )
         sheet.create(group)

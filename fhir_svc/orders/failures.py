@@ -43,10 +43,10 @@ def failure(
         focus=reason,
         authoredOn=moment(at),
         lastModified=moment(at),
-        reasonCode={"coding": [{"system": system("task-reason"), "code": "failure"}], "text": texts[0]},
+        reasonCode={"coding": [{"system": system("review-reason"), "code": "failure"}], "text": texts[0]},
         reasonReference=reason,
         **{"for": {"reference": subject}},
-        **({"restriction": {"period": {"end": moment(due)}}} if due else {}),
+        restriction={"period": {"end": moment(due)}} if due else {},
     )
     return Writes(guidance, (Write(task),))
 

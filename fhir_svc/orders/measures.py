@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from fhir_svc.decision import Fact
 from fhir_svc.orders.identity import deciding, derived, references
-from fhir_svc.orders.provenance import SERVICE
 from fhir_svc.orders.sheet import Resource, Sheet, made
 from fhir_svc.orders.terms import system
 
@@ -34,7 +33,6 @@ def _observation(sheet: Sheet, fact: Fact) -> Resource:
         subject=sheet.patient,
         effectiveDateTime=fact.date or sheet.at,
         issued=sheet.at,
-        performer=[dict(SERVICE)],
         valueQuantity={"value": fact.value, **unit},
         derivedFrom=[{"reference": name} for name in sources],
     )

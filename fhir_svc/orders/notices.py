@@ -92,9 +92,9 @@ def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
         patient=sheet.patient,
         identifiedDateTime=sheet.at,
         author=dict(SERVICE),
-        **({"implicated": [{"reference": name} for name in implicated]} if implicated else {}),
-        **({"evidence": [{"detail": [{"reference": name} for name in evidence]}]} if evidence else {}),
-        **({"detail": held.text} if held.text else {}),
+        implicated=[{"reference": name} for name in implicated],
+        evidence=[{"detail": [{"reference": name} for name in evidence]}] if evidence else [],
+        detail=held.text,
     )
 
 

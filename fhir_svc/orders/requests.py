@@ -27,7 +27,7 @@ def draft(sheet: Sheet, order: Order) -> Resource:
         extension=_extensions(sheet, order),
         identifier=[{"type": _placer(), **identifier("order", value)}],
         instantiatesCanonical=[sheet.decision.criteria],
-        **({"replaces": replaced} if replaced else {}),
+        replaces=replaced,
         requisition=identifier("requisition", sheet.requisition),
         status="draft",
         intent="order",
@@ -50,10 +50,11 @@ def refreshed(sheet: Sheet, kept: Kept) -> Resource | None:
     new = fresh(held)
     others = [found for found in held.get("extension", ()) if found["url"] not in map(extension, _OURS)]
     new["extension"] = [*others, *_extensions(sheet, kept.order)]
-    new["supportingInfo"] = _supporting(kept.order)
+    new["supportingInfo"] = _supporting(kept.order) or held.get("supportingInfo", [])
     said = {note["text"] for note in held.get("note", ())}
     added = [text for text in _rule_notes(sheet, kept.order) if text not in said]
     new["note"] = [*held.get("note", ()), *({"text": text} for text in added)]
+    new = {name: value for name, value in new.items() if value != []}
     return None if _plain(new) == _plain(fresh(held)) else new
 
 

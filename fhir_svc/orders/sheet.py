@@ -96,8 +96,9 @@ class Sheet:
 
 
 def made(kind: str, identity: str, **elements: Any) -> Resource:
-    """A resource of ours, marked as asserted by software."""
-    return {"resourceType": kind, "id": identity, "meta": {"security": [dict(AIAST)]}, **elements}
+    """A resource of ours, marked as asserted by software. FHIR has no empty elements: they are left out."""
+    said = {name: value for name, value in elements.items() if value not in (None, "", [], {})}
+    return {"resourceType": kind, "id": identity, "meta": {"security": [dict(AIAST)]}, **said}
 
 
 def rule_concept(sheet: Sheet, reason: str, text: str | None = None) -> Resource:

@@ -7,7 +7,7 @@ appendix F) with ES384. Keys come in as PEM text; none is read or kept here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +82,16 @@ def public_jwk(key_pem: str | bytes, kid: str | None = None) -> dict[str, Any]:
 
 def changes(draft: Json, record: Record) -> tuple[str, ...]:
     """The cited versions that are no longer the current ones of the patient's record."""
-    current = {stored.local: stored for stored in record.current}
-    return tuple(ref for ref in evidence(draft) if _moved(ref, current))
+    return outdated(evidence(draft), record)
+
+
+def outdated(cited: Iterable[str], record: Record) -> tuple[str, ...]:
+    """Of each resource cited in versions of which none is current (or which is gone), the last that is cited."""
+    current = {stored.local: stored.reference for stored in record.current}
+    versions: dict[str, list[str]] = {}
+    for reference in sorted(cited):
+        versions.setdefault(reference.partition("/_history/")[0], []).append(reference)
+    return tuple(names[-1] for local, names in versions.items() if current.get(local) not in names)
 
 
 def blockers(draft: Json, record: Record) -> tuple[str, ...]:
@@ -102,11 +110,6 @@ def require_overrides(draft: Json, open_blockers: Sequence[str], overrides: Mapp
                 expression="Parameters.parameter",
                 error=blocker,
             )
-
-
-def _moved(reference: str, current: Mapping[str, Stored]) -> bool:
-    local = reference.partition("/_history/")[0]
-    return local not in current or current[local].reference != reference
 
 
 def _plain(value: Any) -> Any:

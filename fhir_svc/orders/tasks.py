@@ -58,7 +58,7 @@ def _task(sheet: Sheet, name: str, identity: str, priority: str, due: datetime |
         authoredOn=sheet.at,
         lastModified=sheet.at,
         reasonReference=sheet.reason,
-        **({"restriction": {"period": {"end": moment(due)}}} if due else {}),
+        restriction={"period": {"end": moment(due)}} if due else {},
     )
 
 

@@ -20,16 +20,19 @@ def guidance(sheet: Sheet, result: str | None) -> tuple[Resource, ...]:
     missing = [_requirement(name, sheet) for name in sheet.decision.missing]
     status = "data-required" if sheet.decision.data_required else "success"
     return tuple(
-        made("GuidanceResponse", identity, contained=[parameters], requestIdentifier=identifier("submission", request))
-        | {
-            "moduleCanonical": sheet.decision.criteria,
-            "status": status,
-            "subject": sheet.patient,
-            "occurrenceDateTime": sheet.at,
-            "outputParameters": {"reference": "#trace"},
-            **({"result": {"reference": result}} if result else {}),
-            **({"dataRequirement": missing} if missing else {}),
-        }
+        made(
+            "GuidanceResponse",
+            identity,
+            contained=[parameters],
+            requestIdentifier=identifier("submission", request),
+            moduleCanonical=sheet.decision.criteria,
+            status=status,
+            subject=sheet.patient,
+            occurrenceDateTime=sheet.at,
+            outputParameters={"reference": "#trace"},
+            result={"reference": result} if result else {},
+            dataRequirement=missing,
+        )
         for identity, request in sheet.guidance
     )
 
@@ -42,7 +45,7 @@ def trace(decision: Decision) -> Resource:
     flags = ({"system": system("review-flag"), "code": flag} for flag in decision.flags)
     found += [{"name": "flag", "valueCoding": flag} for flag in flags]
     found += [{"name": "rule", "part": list(_rule(rule))} for rule in decision.rules]
-    return {"resourceType": "Parameters", "id": "trace", "parameter": found}
+    return {"resourceType": "Parameters", "id": "trace", **({"parameter": found} if found else {})}
 
 
 def _rule(rule: RuleOutcome) -> Iterator[Resource]:
@@ -88,7 +91,7 @@ def _requirement(name: str, sheet: Sheet) -> Resource:
 
 def questionnaires(sheet: Sheet) -> list[Json]:
     """The forms that patients fill in."""
-    return [found for found in sheet.knowledge.artefacts if found["resourceType"] == "Questionnaire"]
+    return [*sheet.knowledge.all("Questionnaire")]
 
 
 def items(element: Json) -> dict[str, Any]:
