@@ -59,21 +59,26 @@ def new_keys(tx: Connection, count: int) -> list[int]:
     return list(range(highest + 1, highest + 1 + count))
 
 
-def one_of(tx: Connection, column: Column[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """SQL for "is one of these", however many: one parameter, and an index is used whatever the statistics say."""
-    listed: Any = bindparam(None, msgspec.json.encode(values).decode(), unique=True)
-    if tx.dialect.name == "postgresql":
+def one_of(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:
+    """SQL for "is one of the values in this parameter", a JSON array: an index is used whatever the statistics say."""
+    listed: Any = bindparam(name)
+    if dialect == "postgresql":
         each = select(cast(func.json_array_elements_text(listed.op("::")(text("json"))), column.type))
-        return among(tx, column, each)
+        return among(dialect, column, each)
     return column.in_(select(text("value")).select_from(func.json_each(listed)))
 
 
-def among(tx: Connection, column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
+def listing(values: Sequence[Any]) -> str:
+    """The JSON array for such a parameter."""
+    return msgspec.json.encode(values).decode()
+
+
+def among(dialect: str, column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
     """SQL for "is among what this query finds", where the query is run once, before.
 
     PostgreSQL, as long as it has no statistics of a young table, would run it once per row.
     """
-    if tx.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return column == func.any(func.array(found.scalar_subquery()))
     return column.in_(found)
 

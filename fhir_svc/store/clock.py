@@ -32,6 +32,9 @@ def _postgresql(_element: clock, _compiler: Any, **_options: Any) -> str:
     return "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)"
 
 
+_NOW = select(clock())
+
+
 def later(span: timedelta) -> Any:
     """SQL for the database's clock plus `span`."""
     return clock().op("+", return_type=Moment())(literal(span // MILLISECOND, BigInteger))
@@ -39,5 +42,5 @@ def later(span: timedelta) -> Any:
 
 def now(tx: Connection) -> datetime:
     """The database's clock, aware UTC, in milliseconds."""
-    moment: datetime = tx.execute(select(clock())).scalar_one()
+    moment: datetime = tx.execute(_NOW).scalar_one()
     return moment

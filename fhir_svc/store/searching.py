@@ -48,7 +48,7 @@ def search(
         resources.c.tenant == tenant,
         resources.c.type == type,
         resources.c.created <= moment,
-        *(_condition(tx, tenant, type, name, value) for name, value in params),
+        *(_condition(tx.dialect.name, tenant, type, name, value) for name, value in params),
     )
     total = tx.execute(select(func.count()).select_from(resources).where(wanted)).scalar_one()
     if count <= 0:
@@ -112,7 +112,7 @@ def _updated_at(moment: datetime) -> Any:
     return case((resources.c.updated <= moment, updated), else_=func.coalesce(then, updated))
 
 
-def _condition(tx: Connection, tenant: str, kind: str, name: str, value: str) -> Any:
+def _condition(dialect: str, tenant: str, kind: str, name: str, value: str) -> Any:
     """SQL for one parameter; commas mean or."""
     name, _, modifier = name.partition(":")
     if name not in PARAMETERS.get(kind, ()):
@@ -126,13 +126,13 @@ def _condition(tx: Connection, tenant: str, kind: str, name: str, value: str) ->
     parameter = INDEXED[kind].get(field) or Parameter("", ())
     having = select(rows.c.resource).where(rows.c.tenant == tenant, rows.c.field == f"{kind}.{field}")
     if modifier == "missing" and value in {"true", "false"} and parameter.kind:
-        present = among(tx, resources.c.key, having)
+        present = among(dialect, resources.c.key, having)
         return not_(present) if value == "true" else present
     target = "Patient" if name == "patient" else modifier if parameter.kind == "reference" else ""
     if modifier and modifier != target and not (modifier == "not" and parameter.kind in {"token", "code"}):
         raise Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
     matching = having.where(or_(*(_match(parameter, one, target) for one in wanted)))
-    met = among(tx, resources.c.key, matching)
+    met = among(dialect, resources.c.key, matching)
     return not_(met) if modifier == "not" else met
 
 

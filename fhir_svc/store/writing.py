@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, exc, select, update
+from sqlalchemy import Connection, Delete, Select, bindparam, delete, exc, select, update
 
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.store import body, indexing
-from fhir_svc.store.bulk import insert_missing, insert_rows, new_keys, one_of
+from fhir_svc.store.bulk import insert_missing, insert_rows, listing, new_keys, one_of
 from fhir_svc.store.clock import now
 from fhir_svc.store.merges import note_link
 from fhir_svc.store.periods import interval
@@ -96,14 +97,21 @@ def _source_updated(one: Put) -> int | None:
 def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     if not names:
         return {}
-    columns = [resources.c[name] for name in (*_HEAD, "source_updated", "updated")]
-    query = select(*columns).where(
-        resources.c.tenant == tenant,
-        resources.c.type.in_({kind for kind, _ in names}),
-        one_of(tx, resources.c.id, [id_ for _, id_ in names]),
-    )
-    rows = tx.execute(query.order_by(resources.c.key).with_for_update()).all()
+    types, ids = listing(list({kind for kind, _ in names})), listing([id_ for _, id_ in names])
+    rows = tx.execute(_heads_of(tx.dialect.name), {"of": tenant, "types": types, "ids": ids}).all()
     return {(row.type, row.id): row for row in rows}
+
+
+@cache
+def _heads_of(dialect: str) -> Select[Any]:
+    """Locked in the order of their keys, so that two bundles about the same resources can't wait for each other."""
+    columns = [resources.c[name] for name in (*_HEAD, "source_updated", "updated")]
+    mine = (
+        resources.c.tenant == bindparam("of"),
+        one_of(dialect, resources.c.type, "types"),
+        one_of(dialect, resources.c.id, "ids"),
+    )
+    return select(*columns).where(*mine).order_by(resources.c.key).with_for_update()
 
 
 def _revise(task: Task, head: Any, moment: datetime) -> None:
@@ -155,32 +163,50 @@ def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[Task], moment: da
 
 
 def _update_heads(tx: Connection, tasks: Sequence[Task], moment: datetime) -> None:
-    moved = [task.key for task in tasks if task.outcome and task.outcome.changed and not task.outcome.late]
-    forget_search(tx, moved)
+    moved = [task for task in tasks if task.outcome and task.outcome.changed and not task.outcome.late]
+    if moved:
+        forget_search(tx, [task.key for task in moved])
+        tx.execute(_MOVE_ON, [_moved(task, moment) for task in moved])
     for task in tasks:
-        values: dict[str, Any] = {}
-        if task.outcome and task.outcome.changed:
-            values["latest"] = task.version
-        if task.outcome and not task.outcome.late and task.source is not None:
-            values["source_updated"] = from_millis(task.source)
-        if task.key in moved:
-            values |= {
-                "version": task.version,
-                "status": task.put.resource.get("status"),
-                "patient": task.put.patient,
-                "ours": task.put.ours,
-                "digest": task.digest,
-                "source_updated": None if task.source is None else from_millis(task.source),
-                "updated": moment,
-            }
-        if values:
-            tx.execute(update(resources).where(resources.c.key == task.key).values(**values))
+        if task.outcome and task.outcome.late:
+            tx.execute(_COUNT_ON, {"head": task.key, "latest": task.version})
+        elif task.outcome and not task.outcome.changed and task.source is not None:
+            tx.execute(_DATE_ON, {"head": task.key, "source_updated": from_millis(task.source)})
+
+
+_HEAD_OF = update(resources).where(resources.c.key == bindparam("head"))
+_COUNT_ON = _HEAD_OF.values(latest=bindparam("latest"))
+_DATE_ON = _HEAD_OF.values(source_updated=bindparam("source_updated"))
+_MOVE_ON = _HEAD_OF.values(
+    {
+        name: bindparam(name)
+        for name in ("version", "latest", "status", "patient", "ours", "digest", "source_updated", "updated")
+    }
+)
+
+
+def _moved(task: Task, moment: datetime) -> dict[str, Any]:
+    return {
+        "head": task.key,
+        "version": task.version,
+        "latest": task.version,
+        "status": task.put.resource.get("status"),
+        "patient": task.put.patient,
+        "ours": task.put.ours,
+        "digest": task.digest,
+        "source_updated": None if task.source is None else from_millis(task.source),
+        "updated": moment,
+    }
 
 
 def forget_search(tx: Connection, keys: Sequence[int]) -> None:
     """Drop what these resources were found by."""
-    if keys:
-        tx.execute(delete(search).where(one_of(tx, search.c.resource, keys)))
+    tx.execute(_found_by(tx.dialect.name), {"gone": listing(keys)})
+
+
+@cache
+def _found_by(dialect: str) -> Delete:
+    return delete(search).where(one_of(dialect, search.c.resource, "gone"))
 
 
 def write_versions(

@@ -96,7 +96,7 @@ def test_eight_workers_claim_each_of_two_hundred_rows_once(database, at_once):
 
     def take(worker: int) -> list[str]:
         mine: list[str] = []
-        for row in rows:
+        for row in rows[worker % 2 :: 2]:  # every row is wanted by four
             with database.transaction() as tx:
                 claim = work.claim(tx, row, worker=f"w{worker}", lease=timedelta(minutes=1))
             mine += claim.ids if claim else ()

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import func, inspect, select, text
 
 from fhir_svc.errors import Broken, Conflict, Unavailable
 from fhir_svc.store import resources, schema
@@ -150,7 +150,7 @@ def test_no_value_of_a_row_is_in_what_a_failure_says(database, observation):
         resources.create(tx, T, observation(secret), patient=secret, ours=False)
     for statement in (
         "INSERT INTO resources SELECT * FROM resources",
-        f"INSERT INTO receipts (tenant, nothing) VALUES ('{secret}', 1)",
+        "INSERT INTO receipts (tenant, nothing) VALUES ('Mustermann-Geheim', 1)",
     ):
         with pytest.raises((Conflict, Broken, Unavailable)) as caught, database.transaction() as tx:
             tx.execute(text(statement))
@@ -206,5 +206,5 @@ def test_a_process_killed_inside_a_transaction_leaves_nothing_behind(database, o
         process.send_signal(signal.SIGKILL)
     with database.transaction() as tx:
         for table in metadata.sorted_tables:
-            assert tx.execute(text(f"SELECT count(*) FROM {table.name}")).scalar() == 0
+            assert tx.execute(select(func.count()).select_from(table)).scalar() == 0
         resources.create(tx, T, observation(), patient="p1", ours=False)
