@@ -67,7 +67,8 @@ def validate(kind: str, resource_id: str | None = None) -> Response:
     if actor.role is Role.ADMIN:
         raise Forbidden("Your role may not do this.")
     raw = negotiation.body(BYTE_LIMIT)
-    content = parse.read_json(raw, limit=BYTE_LIMIT) if raw else _stored(actor, kind, resource_id)
+    stored = resource_id is not None and not raw
+    content = _stored(actor, kind, resource_id) if stored else parse.read_json(raw, limit=BYTE_LIMIT)
     resource = _within(content)
     try:
         issues = _issues(resource, kind, resource_id, receipt(actor, services()))
