@@ -31,6 +31,18 @@ def reasons(
     return tuple(chosen)
 
 
+def distinct(given: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Those that a rule states, and of the others those that add a code or, without codes, a text."""
+    found = list(given)
+    for concept in more:
+        said = {(coding["system"], coding["code"]) for held in found for coding in held.get("coding", ())}
+        codings = {(coding["system"], coding["code"]) for coding in concept.get("coding", ())}
+        texts = {held.get("text") for held in found}
+        if codings - said or (not codings and concept.get("text") not in texts):
+            found.append(concept)
+    return tuple(found)
+
+
 def _sources(definition: Json, knowledge: Knowledge) -> Iterator[Json]:
     for artefact in definition.get("relatedArtifact", ()):
         address = str(artefact.get("resource", "")).partition("|")[0]

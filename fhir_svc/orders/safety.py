@@ -10,13 +10,14 @@ from dataclasses import replace
 
 from fhir_svc.criteria.findings import Control, Findings
 from fhir_svc.decision import Decision, Kept, Order, Outcome, Review, RuleOutcome, Withdrawal
+from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.amendments import unsupported
 from fhir_svc.orders.candidates import covered, from_want, merged
 from fhir_svc.orders.controls import Passage
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, task_definition
 from fhir_svc.orders.imaging import Screened, screen
-from fhir_svc.orders.reasons import reasons
+from fhir_svc.orders.reasons import distinct, reasons
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, turned_on
 from fhir_svc.orders.terms import extensions, parts
@@ -45,8 +46,8 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     repeats = Repeats(record, steps, findings.at, frozenset(held.id for held in (*unfit, *displaced)))
     for found in passage.candidates:
         own = [rules[rule] for rule in found.rules]
-        because = (*found.reasons, *reasons(kinds[found.key], own, record, knowledge))
-        repeats.take(replace(found, reasons=tuple(because)), kinds[found.key], own)
+        because = distinct(found.reasons, reasons(kinds[found.key], own, record, knowledge))
+        repeats.take(replace(found, reasons=because), kinds[found.key], own)
 
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
     reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage)]
@@ -79,9 +80,12 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
 
 def suppression_days(knowledge: Knowledge, site: Site) -> int:
     """For how many days a completed study makes the same study a duplicate: the site's own value, else the default."""
-    declared = next(extensions(task_definition(knowledge, "task-approve"), "imaging-window"))
-    name, default = parts(declared, "parameter")[0], parts(declared, "days")[0]
-    return int(site.values.get(name, default))
+    name = next(extensions(task_definition(knowledge, "task-approve"), "imaging-window"))
+    declared = [held for library in knowledge.all("Library") for held in extensions(library, "parameter")]
+    default = [value for held in declared if parts(held, "name") == [name] for value in parts(held, "default")]
+    if not default:
+        raise Broken("no Library declares the window of earlier imaging", error="unknown-parameter")
+    return int(site.values.get(name, default[0]))
 
 
 def _kinds(findings: Findings, knowledge: Knowledge) -> Mapping[str, OrderKind]:
