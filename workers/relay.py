@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from types import FrameType
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -41,6 +42,8 @@ class Relay:
         self._equipment = equipment
         self._app: Celery = celery(broker_url)
         self._broker = Redis.from_url(broker_url, socket_timeout=5, socket_connect_timeout=2, socket_keepalive=True)
+        self._connection: Any = None
+        self._producer: Any = None
         self._stop = threading.Event()
         self._pause = 0.0
         self._next_sweep = 0.0
@@ -72,16 +75,19 @@ class Relay:
                 return 0
         with self._equipment.database.transaction() as tx:
             rows = work.due(tx, _BATCH, demo=self._equipment.settings.demo)
-        with self._app.producer_pool.acquire(block=True) as producer:
-            for row_id, kind, urgent in rows:
-                queue = queue_of(kind, urgent=urgent)
-                if kind not in TASKS or room[queue] <= 0:
-                    continue
+        for row_id, kind, urgent in rows:
+            queue = queue_of(kind, urgent=urgent)
+            if kind in TASKS and room[queue] > 0:
                 room[queue] -= 1
-                self._app.send_task(
-                    TASKS[kind], (row_id,), queue=queue, producer=producer, retry=False, ignore_result=True
-                )
+                self._tell(TASKS[kind], row_id, queue)
         return len(rows)
+
+    def _tell(self, task: str, row_id: str, queue: str) -> None:
+        """Publish over a connection of our own: a pool would keep those that broke."""
+        if self._producer is None:
+            self._connection = self._app.connection_for_write()
+            self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+        self._app.send_task(task, (row_id,), queue=queue, producer=self._producer, retry=False, ignore_result=True)
 
     def _sweep(self) -> None:
         moment = time.monotonic()
@@ -99,7 +105,9 @@ class Relay:
         """Say so once, and wait longer each time."""
         if not self._pause:
             log.warning("relay.waits", kind=type(trouble).__name__)
-        self._app.pool.force_close_all()
+        if self._connection is not None:
+            self._connection.collapse()
+        self._connection = self._producer = None
         self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, self._pause * 2))
         return self._pause
 

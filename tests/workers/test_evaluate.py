@@ -1,0 +1,200 @@
+"""One evaluation: everything or nothing, once per patient at a time, and never silence."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from fhir_svc.errors import Broken, Unavailable
+from fhir_svc.evaluation import Evaluation
+from fhir_svc.orders.writes import Write, Writes
+from fhir_svc.store import audit, patients, work
+from workers import evaluate
+
+
+@dataclass
+class Decided:
+    next_change: datetime | None = None
+
+
+class Pathway:
+    """Stands for the criteria: notes how it was asked, and answers or raises what a test wants."""
+
+    def __init__(self, draft):
+        self.asked = []
+        self.writes = (Write(draft()),)
+        self.trouble = None
+        self.meanwhile = None
+        self.next_change = None
+
+    def evaluate(self, record, _knowledge, site, at, **names):
+        self.asked.append((record, site, at, names))
+        if self.meanwhile:
+            self.meanwhile()
+        if self.trouble:
+            raise self.trouble
+        return Evaluation(self._answers(names, "success"), self.writes, Decided(self.next_change))
+
+    def failure(self, _knowledge, _at, **names):
+        task = {"resourceType": "Task", "id": "look", "status": "requested", "intent": "order", "priority": "asap"}
+        return Writes(self._answers(names, "failure"), (Write(task),))
+
+    @staticmethod
+    def _answers(names, status):
+        made = {"resourceType": "GuidanceResponse", "status": status, "subject": {"reference": names["subject"]}}
+        return tuple({**made, "id": id_, "requestIdentifier": {"value": asked}} for id_, asked in names["submissions"])
+
+
+@pytest.fixture
+def pathway(monkeypatch, draft):
+    made = Pathway(draft)
+    monkeypatch.setattr(evaluate, "evaluate", made.evaluate)
+    monkeypatch.setattr(evaluate, "failure", made.failure)
+    return made
+
+
+def statuses(store):
+    return {one.id: one.content["status"] for one in store.all("GuidanceResponse")}
+
+
+def test_a_submission_becomes_drafts_and_the_work_of_delivering_them(store, equipment, pathway):
+    row = store.submit("g1")
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "success"}
+    assert store.read("ServiceRequest", "o1").ours
+    assert store.counts() == {("evaluate", "done"): 1, ("write_back", "due"): 1}
+    record, site, _at, names = pathway.asked[0]
+    assert record.patient_id == "p1"
+    assert site.timezone == "Europe/Berlin"
+    assert names == {"scope": "north/p1", "seed": "g1", "subject": "Patient/p1", "submissions": [("g1", "s-g1")]}
+    with store.database.reading() as tx:
+        assert audit.verify(tx) == []
+        assert audit.search(tx, "north", [("subtype", "evaluate")], count=5).total == 1
+
+
+def test_all_due_work_of_a_patient_is_one_evaluation(store, equipment, pathway):
+    rows = [store.submit(f"g{number}") for number in range(3)]
+    evaluate.run(equipment, rows[2])
+    for row in rows:
+        evaluate.run(equipment, row)
+    assert len(pathway.asked) == 1
+    assert pathway.asked[0][3]["seed"] == "g0"
+    assert set(statuses(store).values()) == {"success"}
+    assert len(store.all("ServiceRequest")) == 1
+
+
+def test_the_same_writes_again_make_nothing_new(store, equipment, pathway):
+    for guidance in ("g1", "g2"):
+        evaluate.run(equipment, store.submit(guidance))
+    assert store.read("ServiceRequest", "o1").version == 1
+    assert store.counts()[("write_back", "due")] == 1
+
+
+def test_another_evaluation_committed_meanwhile_means_starting_again(store, equipment, pathway):
+    row = store.submit("g1")
+
+    def overtake():
+        with store.database.transaction() as tx:
+            patients.advance(tx, "north", "p1", patients.sequence(tx, "north", "p1"))
+        pathway.meanwhile = None
+
+    pathway.meanwhile = overtake
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "in-progress"}
+    assert store.all("ServiceRequest") == []
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "success"}
+    assert [one for _, _, one, _ in pathway.asked] == [pathway.asked[0][2]] * 2
+
+
+def test_a_draft_that_was_signed_meanwhile_is_not_taken_back(store, equipment, pathway, draft):
+    store.put(draft())
+    row = store.submit("g1")
+    pathway.writes = (Write(draft(status="revoked"), 1),)
+    pathway.meanwhile = lambda: store.put(draft(status="active"))
+    evaluate.run(equipment, row)
+    assert store.read("ServiceRequest", "o1").content["status"] == "active"
+    assert statuses(store) == {"g1": "in-progress"}
+
+
+def test_each_evaluation_replaces_the_clock_row(store, equipment, pathway):
+    for days in (3, 2):
+        pathway.next_change = datetime.now(UTC) + timedelta(days=days)
+        evaluate.run(equipment, store.submit(f"g{days}"))
+    assert store.counts()[("clock", "due")] == 1
+
+
+def test_time_alone_makes_an_evaluation_with_an_answer_of_its_own(store, equipment, pathway):
+    due = datetime(2026, 1, 1, tzinfo=UTC)
+    row = store.add("clock", "p1", not_before=due)
+    evaluate.run(equipment, row)
+    assert pathway.asked[0][2] == due
+    assert list(statuses(store).values()) == ["success"]
+    assert store.counts()[("clock", "done")] == 1
+
+
+def test_not_now_is_tried_again_later(store, equipment, pathway):
+    row = store.submit("g1")
+    pathway.trouble = Unavailable("not now", retry_after=1)
+    evaluate.run(equipment, row)
+    assert store.error(row) == ["unavailable"]
+    evaluate.run(equipment, row)
+    assert len(pathway.asked) == 1
+    store.ripen()
+    pathway.trouble = None
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "success"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "attempts", "error"),
+    [
+        (Broken("x", error="broken-rule"), 1, "broken-rule"),
+        (ZeroDivisionError("SECRET"), 5, "exception-ZeroDivisionError"),
+    ],
+)
+def test_an_engine_error_is_never_silence(store, equipment, pathway, capsys, trouble, attempts, error):
+    row = store.submit("g1")
+    pathway.trouble = trouble
+    for _ in range(7):
+        store.ripen()
+        evaluate.run(equipment, row)
+    assert len(pathway.asked) == attempts
+    assert store.quarantined(row) == error
+    assert statuses(store) == {"g1": "failure"}
+    assert store.read("Task", "look").content["priority"] == "asap"
+    assert "SECRET" not in "".join(capsys.readouterr())
+
+
+def test_processes_that_were_killed_run_out_of_attempts_and_say_failure(store, equipment, pathway):
+    row = store.submit("g1")
+    for _ in range(5):
+        with store.database.transaction() as tx:
+            assert work.claim(tx, row, worker="dying", lease=evaluate.LEASE)
+        store.expire()
+    evaluate.run(equipment, row)
+    assert pathway.asked == []
+    assert store.quarantined(row) == "attempts-used-up"
+    assert statuses(store) == {"g1": "failure"}
+    assert store.read("Task", "look")
+
+
+def test_a_database_that_is_gone_leaves_the_row_for_later(store, equipment, pathway, monkeypatch):
+    row = store.submit("g1")
+
+    def gone(*_args, **_names):
+        raise Unavailable("no database")
+
+    pathway.trouble = Unavailable("no database")
+    monkeypatch.setattr(work, "retry", gone)
+    evaluate.run(equipment, row)
+    assert store.counts() == {("evaluate", "leased"): 1}
+
+
+def test_work_of_the_demonstration_is_left_alone(store, equipment, pathway):
+    row = store.submit("g1")
+    with store.database.transaction() as tx:
+        tx.execute(text("UPDATE work SET demo = true"))
+    evaluate.run(equipment, row)
+    assert pathway.asked == []

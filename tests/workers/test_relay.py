@@ -1,0 +1,107 @@
+"""The relay tells the broker ids and nothing else, whatever the broker does."""
+
+import json
+import threading
+import time
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from fhir_svc.store import work
+from workers.relay import Relay
+
+
+@pytest.fixture
+def relay(equipment, valkey):
+    return Relay(equipment, valkey.url)
+
+
+@pytest.fixture
+def broker(valkey):
+    client = Redis.from_url(valkey.url)
+    yield client
+    client.close()
+
+
+def queued(broker, queue):
+    bodies = [json.loads(raw) for raw in broker.lrange(queue, 0, -1)]
+    return [(one["headers"]["task"], one["headers"]["argsrepr"]) for one in bodies]
+
+
+def test_each_row_is_told_on_the_queue_of_its_kind(store, relay, broker):
+    evaluate = store.submit("g1", "p1")
+    urgent = store.submit("g2", "p2", urgent=True)
+    clock = store.add("clock", "p3", "p3")
+    delivery = store.add("write_back", "Flag/f1", "p4", urgent=True)
+    store.add("notify", "n1", None)
+    assert relay.turn() == 5
+    assert queued(broker, "urgent") == [("fhir_svc.evaluate", f"('{urgent}',)")]
+    assert sorted(queued(broker, "evaluate")) == sorted(
+        ("fhir_svc.evaluate", f"('{row}',)") for row in (evaluate, clock)
+    )
+    assert queued(broker, "write_back") == [("fhir_svc.write_back", f"('{delivery}',)")]
+
+
+def test_nothing_of_a_patient_enters_the_broker(store, relay, broker):
+    store.submit("CANARY-guidance", "CANARY-patient")
+    store.add("write_back", "ServiceRequest/CANARY-order", "CANARY-patient")
+    relay.turn()
+    everything = [broker.lrange(key, 0, -1) for key in broker.scan_iter() if broker.type(key) == b"list"]
+    assert len(everything) == 2
+    assert b"CANARY" not in repr(everything).encode()
+
+
+def test_a_row_is_told_once_and_only_when_due(store, relay, broker):
+    store.submit("g1")
+    assert relay.turn() == 1
+    assert relay.turn() == 0
+    assert broker.llen("evaluate") == 1
+
+
+def test_a_full_queue_gets_no_more_and_does_not_hold_up_the_others(store, relay, broker):
+    broker.rpush("write_back", *["x"] * 500)
+    store.add("write_back", "Flag/f1")
+    store.submit("g1")
+    relay.turn()
+    assert broker.llen("write_back") == 500
+    assert broker.llen("evaluate") == 1
+
+
+def test_without_a_broker_nothing_is_marked_as_told(store, relay, valkey):
+    store.submit("g1")
+    valkey.kill()
+    with pytest.raises(RedisError):
+        relay.turn()
+    with store.database.transaction() as tx:
+        assert len(work.due(tx, 10)) == 1
+
+
+def test_a_broker_that_comes_back_empty_hears_everything_again(store, relay, valkey, broker):
+    running = threading.Thread(target=relay.run)
+    running.start()
+    try:
+        valkey.kill()
+        store.submit("g1")
+        time.sleep(0.5)
+        valkey.start()
+        deadline = time.monotonic() + 10
+        while not broker.llen("evaluate"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        relay.stop()
+        begun = time.monotonic()
+        running.join(5)
+    assert time.monotonic() - begun < 1
+    with store.database.reading() as tx:
+        assert [one.role for one in work.workers(tx)] == ["relay"]
+
+
+def test_the_relay_gives_back_expired_leases(store, relay, broker):
+    row = store.submit("g1")
+    with store.database.transaction() as tx:
+        work.claim(tx, row, worker="dead", lease=work.REPUBLISH)
+    store.expire()
+    relay._sweep()
+    assert relay.turn() == 1
