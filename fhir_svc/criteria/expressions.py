@@ -1,0 +1,394 @@
+"""PURE: the conditions of the artefacts: FHIRPath, cut down to what keeps "unknown" apart from "no".
+
+An expression reads facts as variables (%`name`). Allowed: `and or implies not() in = != < <= > >= + - * /`, literals,
+parentheses, and a union of literals to the right of `in`. All else is refused: through `exists()`, `iif()` or `~`
+unknown would turn into no. The parser is our own because general FHIRPath parsers mend what they can't read
+(`%a = 'x' or` passes), numbers must stay exact fractions, and every answer must be traceable to the facts that made it;
+the tests hold it against fhirpathpy.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Protocol
+
+from fhir_svc.errors import Broken
+
+Known = bool | str | Fraction
+"""What a fact can be worth inside an expression; None is unknown, FHIRPath's empty collection."""
+
+Lookup = Callable[[str], Known | None]
+
+
+class Refused(Broken):
+    """An expression says something that conditions may not say."""
+
+    error = "expression-refused"
+
+
+class Node(Protocol):
+    """A compiled part of an expression."""
+
+    def value(self, facts: Lookup) -> Known | None:
+        """What this part is worth, None for unknown."""
+
+    def names(self) -> Iterator[str]:
+        """The facts named, in reading order."""
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """The unknown facts that keep this part from being worth more, in reading order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A string, number or Boolean."""
+
+    known: Known
+
+    def value(self, facts: Lookup) -> Known | None:  # noqa: ARG002 - the shape of a Node
+        """The literal."""
+        return self.known
+
+    def names(self) -> Iterator[str]:
+        """Nothing."""
+        return iter(())
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:  # noqa: ARG002 - the shape of a Node
+        """Nothing."""
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A fact."""
+
+    name: str
+
+    def value(self, facts: Lookup) -> Known | None:
+        """The fact's value."""
+        return facts(self.name)
+
+    def names(self) -> Iterator[str]:
+        """The fact itself."""
+        yield self.name
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """The fact itself, where it is unknown."""
+        if facts(self.name) is None:
+            yield self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """`and`, `or`, `implies` in FHIRPath's three values: `implies` is held as `left.not() or right`."""
+
+    decisive: bool
+    parts: tuple[Node, ...]
+
+    def value(self, facts: Lookup) -> Known | None:
+        """The decisive value if any part has it, else unknown if any part is, else the other value."""
+        unknown = False
+        for part in self.parts:
+            found = _truth(part.value(facts))
+            if found is self.decisive:
+                return self.decisive
+            unknown = unknown or found is None
+        return None if unknown else not self.decisive
+
+    def names(self) -> Iterator[str]:
+        """All parts' names."""
+        for part in self.parts:
+            yield from part.names()
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """A part that decides `false` for an `and` makes the unknown of the others irrelevant."""
+        decided_false = self.decisive is False and self.value(facts) is False
+        for part in self.parts:
+            if not decided_false or part.value(facts) is False:
+                yield from part.unsettled(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not()`."""
+
+    part: Node
+
+    def value(self, facts: Lookup) -> Known | None:
+        """The opposite; unknown stays unknown."""
+        found = _truth(self.part.value(facts))
+        return None if found is None else not found
+
+    def names(self) -> Iterator[str]:
+        """The part's names."""
+        return self.part.names()
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """The part's."""
+        return self.part.unsettled(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A comparison or an arithmetic operation; unknown on either side makes it unknown."""
+
+    apply: Callable[[Any, Any], Known | None]
+    left: Node
+    right: Node
+
+    def value(self, facts: Lookup) -> Known | None:
+        """The operation's result."""
+        left = self.left.value(facts)
+        right = self.right.value(facts)
+        return None if left is None or right is None else self.apply(left, right)
+
+    def names(self) -> Iterator[str]:
+        """Both sides' names."""
+        yield from self.left.names()
+        yield from self.right.names()
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """Both sides'."""
+        yield from self.left.unsettled(facts)
+        yield from self.right.unsettled(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`fact in ('a' | 'b')`."""
+
+    part: Node
+    options: frozenset[Known]
+
+    def value(self, facts: Lookup) -> Known | None:
+        """Whether the value is one of the options."""
+        found = self.part.value(facts)
+        if found is not None and {type(found)} != {type(option) for option in self.options}:
+            raise Broken("an expression compares values of different types")
+        return None if found is None else found in self.options
+
+    def names(self) -> Iterator[str]:
+        """The part's names."""
+        return self.part.names()
+
+    def unsettled(self, facts: Lookup) -> Iterator[str]:
+        """The part's."""
+        return self.part.unsettled(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled condition with its text."""
+
+    text: str
+    node: Node
+    names: tuple[str, ...]
+
+    def value(self, facts: Lookup) -> Known | None:
+        """What the expression is worth, None for unknown."""
+        return self.node.value(facts)
+
+    def truth(self, facts: Lookup) -> bool | None:
+        """The value of a condition; Broken where it is no Boolean."""
+        return _truth(self.node.value(facts))
+
+    def unsettled(self, facts: Lookup) -> tuple[str, ...]:
+        """The unknown facts that matter to the value."""
+        return tuple(dict.fromkeys(self.node.unsettled(facts)))
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> Expression:
+    """Compile a condition; Refused where it leaves the allowed part of FHIRPath."""
+    node = _Parser(text).whole()
+    return Expression(text, node, tuple(dict.fromkeys(node.names())))
+
+
+def _truth(found: Known | None) -> bool | None:
+    if found is None or isinstance(found, bool):
+        return found
+    raise Broken("a condition is worth something else than true or false")
+
+
+def _alike(left: Known, right: Known) -> None:
+    if type(left) is not type(right):
+        raise Broken("an expression compares values of different types")
+
+
+def _compare(apply: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compare(left: Known, right: Known) -> bool:
+        _alike(left, right)
+        return apply(left, right)
+
+    return compare
+
+
+def _order(apply: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compare(left: Known, right: Known) -> bool:
+        if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
+            raise Broken("an expression orders values that are no numbers")
+        return apply(left, right)
+
+    return compare
+
+
+def _arithmetic(apply: Callable[[Fraction, Fraction], Fraction]) -> Callable[[Any, Any], Fraction | None]:
+    def compute(left: Known, right: Known) -> Fraction | None:
+        if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
+            raise Broken("an expression reckons with values that are no numbers")
+        try:
+            return apply(left, right)
+        except ZeroDivisionError:
+            return None
+
+    return compute
+
+
+OPERATIONS: Mapping[str, Callable[[Any, Any], Known | None]] = {
+    "=": _compare(operator.eq),
+    "!=": _compare(operator.ne),
+    "<": _order(operator.lt),
+    "<=": _order(operator.le),
+    ">": _order(operator.gt),
+    ">=": _order(operator.ge),
+    "+": _arithmetic(operator.add),
+    "-": _arithmetic(operator.sub),
+    "*": _arithmetic(operator.mul),
+    "/": _arithmetic(operator.truediv),
+}
+
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<fact>%(?:`[A-Za-z0-9_.-]+`|[A-Za-z_][A-Za-z0-9_]*))|(?P<text>'[^'\\]*')|(?P<number>\d+(?:\.\d+)?)"
+    r"|(?P<word>true|false|and|or|implies|not|in)\b|(?P<sign>!=|<=|>=|[=<>+\-*/().|]))",
+)
+LEVELS: tuple[frozenset[str], ...] = (
+    frozenset({"=", "!="}),
+    frozenset({"<", "<=", ">", ">="}),
+    frozenset({"+", "-"}),
+    frozenset({"*", "/"}),
+)
+"""Binary operators from the loosest to the tightest, FHIRPath's own precedence; `implies or and in` are looser."""
+
+
+class _Parser:
+    """Recursive descent over one expression."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(_tokens(text))
+        self.place = 0
+
+    def whole(self) -> Node:
+        node = self.implication()
+        if self.place != len(self.tokens):
+            raise self.refused()
+        return node
+
+    def implication(self) -> Node:
+        node = self.either()
+        while self.took("implies"):
+            node = Logic(decisive=True, parts=(Not(node), self.either()))
+        return node
+
+    def either(self) -> Node:
+        return self.chain("or", self.both, decisive=True)
+
+    def both(self) -> Node:
+        return self.chain("and", self.membership, decisive=False)
+
+    def chain(self, word: str, part: Callable[[], Node], *, decisive: bool) -> Node:
+        parts = [part()]
+        while self.took(word):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else Logic(decisive, tuple(parts))
+
+    def membership(self) -> Node:
+        node = self.binary(0)
+        if not self.took("in"):
+            return node
+        options = self.options()
+        if len({type(option) for option in options}) != 1:
+            raise self.refused()
+        return Member(node, frozenset(options))
+
+    def options(self) -> list[Known]:
+        bracket = self.took("(")
+        options = [self.literal()]
+        while bracket and self.took("|"):
+            options.append(self.literal())
+        if bracket:
+            self.need(")")
+        return options
+
+    def binary(self, level: int) -> Node:
+        if level == len(LEVELS):
+            return self.negated()
+        node = self.binary(level + 1)
+        while self.peek() in LEVELS[level]:
+            apply = OPERATIONS[self.take()]
+            node = Binary(apply, node, self.binary(level + 1))
+        return node
+
+    def negated(self) -> Node:
+        node = self.term()
+        while self.took("."):
+            for token in ("not", "(", ")"):
+                self.need(token)
+            node = Not(node)
+        return node
+
+    def term(self) -> Node:
+        if self.took("("):
+            node = self.implication()
+            self.need(")")
+            return node
+        if self.peek().startswith("%"):
+            return Name(self.take()[1:].strip("`"))
+        return Literal(self.literal())
+
+    def literal(self) -> Known:
+        token = self.take()
+        if token in {"true", "false"}:
+            return token == "true"
+        if token.startswith("'"):
+            return token[1:-1]
+        if token[:1].isdigit():
+            return Fraction(token)
+        raise self.refused()
+
+    def peek(self) -> str:
+        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def take(self) -> str:
+        token = self.peek()
+        self.place += 1
+        return token
+
+    def took(self, token: str) -> bool:
+        found = self.peek() == token
+        self.place += found
+        return found
+
+    def need(self, token: str) -> None:
+        if not self.took(token):
+            raise self.refused()
+
+    def refused(self) -> Refused:
+        return Refused(f"not an expression that conditions may use: {self.text}")
+
+
+def _tokens(text: str) -> Iterator[str]:
+    place = 0
+    text = text.rstrip()
+    while place < len(text):
+        match = TOKEN.match(text, place)
+        if match is None:
+            raise Refused(f"not an expression that conditions may use: {text}")
+        yield match[0].strip()
+        place = match.end()
