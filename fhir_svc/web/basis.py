@@ -16,7 +16,7 @@ from fhir_svc.record import Stored
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.web import trace
-from fhir_svc.web.trace import Trace, TracedFact, TracedRule
+from fhir_svc.web.trace import TracedFact, TracedRule
 from fhir_svc.web.wording import Wording
 
 Json = Mapping[str, Any]
@@ -88,16 +88,17 @@ def basis(
     content = guidance.content if guidance else {}
     traced = trace.read(content)
     wanting = _rules_of(order.content) if order else frozenset()
-    met = [_rule(knowledge, words, rule) for rule in traced.with_outcome(trace.MET)]
+    criteria = order.content["instantiatesCanonical"][0] if order else content.get("moduleCanonical", "")
+    met = [_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.MET)]
     return Basis(
         level=words.concept("triage-level", traced.level) if traced.level else "",
         flags=tuple(words.concept("review-flag", code) for code in traced.flags),
         met=tuple(rule for rule in met if not wanting or rule.id in wanting),
         others_met=tuple(rule for rule in met if wanting and rule.id not in wanting),
-        unknown=tuple(_rule(knowledge, words, rule) for rule in traced.with_outcome(trace.CANNOT_TELL)),
+        unknown=tuple(_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.CANNOT_TELL)),
         concerns=tuple(_concerns(tx, tenant, order)),
         studies=tuple(_studies(tx, tenant, order)),
-        criteria=_criteria(order, content),
+        criteria=_named(knowledge, criteria),
         failed=content.get("status") == "failure",
     )
 
@@ -145,8 +146,9 @@ def source(reference: str) -> Source | None:
     return Source(parts[0], parts[1], int(parts[3]))
 
 
-def _rule(knowledge: Knowledge, words: Wording, rule: TracedRule) -> ReadRule:
-    action: Json = next((each for each in knowledge.plan.get("action", ()) if each.get("id") == rule.id), {})
+def _rule(knowledge: Knowledge, words: Wording, criteria: str, rule: TracedRule) -> ReadRule:
+    plan = knowledge.canonical(criteria) or {}
+    action: Json = next((each for each in plan.get("action", ()) if each.get("id") == rule.id), {})
     return ReadRule(
         id=rule.id,
         title=rule.title or action.get("title", rule.id),
@@ -155,6 +157,13 @@ def _rule(knowledge: Knowledge, words: Wording, rule: TracedRule) -> ReadRule:
         facts=tuple(_fact(words, fact) for fact in rule.facts if fact.value is not None),
         missing=tuple(words.fact(name) for name in rule.missing),
     )
+
+
+def _named(knowledge: Knowledge, criteria: str) -> str:
+    """Title and version of the criteria."""
+    url, _, version = criteria.partition("|")
+    plan = knowledge.canonical(criteria) or {}
+    return f"{plan.get('title') or url.rpartition('/')[2]}, version {version}"
 
 
 def _fact(words: Wording, fact: TracedFact) -> ReadFact:
@@ -226,11 +235,3 @@ def _displays(references: Iterable[Json]) -> str:
 def _date(content: Json) -> str | None:
     named = ("effectiveDateTime", "started", "performedDateTime", "authoredOn", "issued")
     return next((content[name] for name in named if name in content), None)
-
-
-def _criteria(order: Stored | None, guidance: Json) -> str:
-    canonical = order.content["instantiatesCanonical"][0] if order else guidance.get("moduleCanonical", "")
-    return str(canonical).rpartition("/")[2].replace("|", " version ")
-
-
-__all__ = ["Basis", "Trace", "basis", "changes_by_hand", "guidance_of", "siblings", "source"]

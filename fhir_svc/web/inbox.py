@@ -234,6 +234,7 @@ def _draft(
         clock = _clock(tx, actor)
         guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
         open_blockers = list(extensions(order.content, "blocker"))
+        physicians = declining.colleagues(tx, actor.tenant)
         context: dict[str, Any] = {
             "order": order,
             "task": task,
@@ -246,7 +247,8 @@ def _draft(
             "prepared": signing.preparation(tx, actor.tenant, order),
             "verified": verifying.verification(tx, given, actor.tenant, order),
             "decidable": order.content.get("status") == "draft" and task is not None and _waits(task.content, clock),
-            "colleagues": [each for each in declining.colleagues(tx, actor.tenant) if each.id != actor.id],
+            "colleagues": [each for each in physicians if each.id != actor.id],
+            "username": next((each.username for each in physicians if each.id == actor.id), ""),
             "checks": _checks(given, open_blockers),
             "codings": revising.codings(given.knowledge, order.content),
         }

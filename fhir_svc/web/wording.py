@@ -24,10 +24,10 @@ class Wording:
         self._answers: dict[tuple[str, str], str] = {}
         self._units: dict[str, str] = {}
         self._concepts: dict[tuple[str, str], tuple[str, str]] = {}
-        for questionnaire in knowledge.of("Questionnaire"):
+        for questionnaire in knowledge.all("Questionnaire"):
             for item in _items(questionnaire):
                 self._learn(item)
-        for held in knowledge.of("CodeSystem"):
+        for held in knowledge.all("CodeSystem"):
             for concept in _concepts(held):
                 texts = (concept.get("display", concept["code"]), concept.get("definition", ""))
                 self._concepts[held["id"], concept["code"]] = texts

@@ -143,7 +143,10 @@ def check_version(stored: Stored, expected: int | None) -> None:
 
 def change_task(tx: Connection, tenant: str, case: Case, content: Mapping[str, Any]) -> Stored:
     """Write a new version of the case's Task; Conflict if somebody else moved it meanwhile."""
-    resources.change(tx, tenant, dict(content), version=case.task.version, statuses=OPEN_TASKS)
+    try:
+        resources.change(tx, tenant, dict(content), version=case.task.version, statuses=OPEN_TASKS)
+    except PreconditionFailed:
+        raise Conflict("Somebody else moved this Task at the same moment.", error="task-not-open") from None
     return _told(tx, tenant, case, "Task", case.task.id)
 
 
@@ -151,7 +154,14 @@ def change_order(
     tx: Connection, tenant: str, case: Case, content: Mapping[str, Any], *, urgent: bool = False
 ) -> Stored:
     """Write a new version of the case's draft; Conflict or PreconditionFailed if it is not that draft any more."""
-    resources.change(tx, tenant, dict(content), version=case.order.version, statuses={"draft"})
+    try:
+        resources.change(tx, tenant, dict(content), version=case.order.version, statuses={"draft"})
+    except PreconditionFailed:
+        # the version was right a moment ago; what somebody else made of it meanwhile decides what this is
+        current = resources.read(tx, tenant, "ServiceRequest", case.order.id)
+        if current is not None and current.content.get("status") == "draft":
+            raise
+        raise Conflict("This order is no longer a draft.", error="not-a-draft") from None
     return _told(tx, tenant, case, "ServiceRequest", case.order.id, urgent=urgent)
 
 

@@ -58,7 +58,7 @@ def verification(tx: Connection, services: Services, tenant: str, order: Stored)
         and base64.b64decode(carried["data"]).decode() == found.jws
         and signature.verify(found.jws, prepared.payload, public_keys(tx, services))
         and carried["who"] == activated.content.get("requester")
-        and carried["when"] == activated.content.get("authoredOn")
+        and carried["when"] == activated.content.get("authoredOn") == states.moment(found.at)
         and _same_order(drafted.content, activated.content)
     )
     unchanged = not changed_evidence(tx, tenant, prepared.evidence)

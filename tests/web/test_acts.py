@@ -1,0 +1,323 @@
+"""What physicians may do to drafts, through the FHIR operations; each case on a real database."""
+
+import pytest
+
+from fhir_svc.store import accounts, audit
+from tests.web.cast import codes
+from tests.web.drafting import B, Ward
+
+DRAFT_ACTS = {
+    "$sign": [{"name": "digest", "valueString": "0" * 64}, {"name": "meaning", "valueCode": "approval"}],
+    "$decline": [{"name": "reason", "valueCode": "other"}],
+    "$defer": [{"name": "until", "valueDateTime": "2099-01-01T00:00:00Z"}],
+    "$reassign": [{"name": "owner", "valueString": "bob"}],
+    "$revise": [{"name": "draft", "resource": {"resourceType": "ServiceRequest", "priority": "asap"}}],
+    "$record-screening": [{"name": "mr", "valueCode": "no"}],
+}
+
+
+@pytest.fixture
+def ward(house):
+    found = Ward(house)
+    found.receive()
+    return found
+
+
+def digest_of(session, draft, etag=1):
+    return session.prepare(draft, etag)["digest"][0]
+
+
+def events(ward, act):
+    with ward.house.database.reading() as tx:
+        found = audit.search(tx, "north", [], count=100).entries
+    return [each for each in found if each.content["subtype"][0]["code"] == act]
+
+
+# -- who may act, and on what
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+def test_every_act_needs_the_version_that_was_seen(ward, act, parameters):
+    draft = ward.draft()
+    answer = ward.session().act(f"ServiceRequest/{draft}/{act}", *parameters)
+    assert answer.status_code == 428
+    assert codes(answer) == ["precondition-required"]
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+@pytest.mark.parametrize(("who", "status"), [("ada", 403), ("charlie", 404)])
+def test_admins_and_other_tenants_act_on_no_draft(ward, act, parameters, who, status):
+    draft = ward.draft()
+    answer = ward.session(who).act(f"ServiceRequest/{draft}/{act}", *parameters, etag=1)
+    assert answer.status_code == status
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+def test_a_system_acts_on_no_draft(ward, act, parameters):
+    draft = ward.draft()
+    body = {"resourceType": "Parameters", "parameter": parameters}
+    answer = ward.house.call("POST", f"/fhir/ServiceRequest/{draft}/{act}", body, headers={"If-Match": 'W/"1"'})
+    assert answer.status_code == 403
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+def test_nobody_acts_without_logging_in(ward, act, parameters):
+    body = {"resourceType": "Parameters", "parameter": parameters}
+    answer = ward.house.call("POST", f"/fhir/ServiceRequest/{ward.draft()}/{act}", body, client=None)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+@pytest.mark.parametrize("status", ["on-hold", "completed", "rejected", "cancelled"])
+def test_no_act_works_on_a_task_that_is_not_open(ward, act, parameters, status):
+    draft = ward.draft()
+    ward.store(dict(ward.task_of(draft).content) | {"status": status})
+    answer = ward.session().act(f"ServiceRequest/{draft}/{act}", *parameters, etag=1)
+    assert answer.status_code == 409
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+def test_no_act_works_on_an_order_of_the_ehr(ward, act, parameters):
+    ward.store({"resourceType": "ServiceRequest", "id": "theirs", "status": "draft", "intent": "order"}, ours=False)
+    answer = ward.session().act(f"ServiceRequest/theirs/{act}", *parameters, etag=1)
+    assert (answer.status_code, codes(answer)) == (409, ["not-ours"])
+
+
+@pytest.mark.parametrize(("act", "parameters"), DRAFT_ACTS.items())
+def test_an_unknown_draft_and_an_unknown_parameter_are_told(ward, act, parameters):
+    session, draft = ward.session(), ward.draft()
+    assert session.act(f"ServiceRequest/none/{act}", *parameters, etag=1).status_code == 404
+    answer = session.act(f"ServiceRequest/{draft}/{act}", {"name": "wrong", "valueString": "x"}, etag=1)
+    assert (answer.status_code, codes(answer)) == (422, ["parameter-unknown"])
+    assert answer.json["issue"][0]["expression"] == ["Parameters.parameter[0]"]
+
+
+@pytest.mark.parametrize(("act", "parameters"), [item for item in DRAFT_ACTS.items() if item[0] != "$sign"])
+def test_another_version_than_the_current_one_is_refused(ward, act, parameters):
+    draft = ward.draft(blockers=("mr-screening",))
+    session = ward.session()
+    revised = session.act(f"ServiceRequest/{draft}/$revise", *DRAFT_ACTS["$revise"], etag=1)
+    assert revised.status_code == 200
+    assert session.act(f"ServiceRequest/{draft}/{act}", *parameters, etag=1).status_code == 412
+
+
+def test_a_foreign_page_can_make_no_browser_act(ward):
+    draft = ward.draft()
+    browser = ward.session().browser
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = browser.post(f"/fhir/ServiceRequest/{draft}/$decline", json={}, headers=headers)
+        assert (answer.status_code, codes(answer)) == (403, ["foreign-origin"])
+
+
+# -- declining, putting off, handing over
+
+
+def test_a_declined_draft_is_revoked_with_its_reason_and_told_to_the_ehr(ward):
+    draft = ward.draft()
+    parameters = [{"name": "reason", "valueCode": "already-done"}, {"name": "text", "valueString": "MRI last week"}]
+    answer = ward.session().act(f"ServiceRequest/{draft}/$decline", *parameters, etag=1)
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"2"')
+    order, task = ward.read("ServiceRequest", draft).content, ward.task_of(draft).content
+    assert (order["status"], task["status"]) == ("revoked", "rejected")
+    (why,) = [held for held in order["extension"] if held["url"].endswith("request-statusReason")]
+    assert why["valueCodeableConcept"] == task["statusReason"]
+    assert {(each["system"], each["code"]) for each in task["statusReason"]["coding"]} == {
+        (f"{B}/CodeSystem/status-reason", "declined"),
+        (f"{B}/CodeSystem/decline-reason", "already-done"),
+    }
+    assert task["statusReason"]["text"] == "MRI last week"
+    assert "requester" not in order
+    assert {f"ServiceRequest/{draft}", f"Task/{task['id']}"} <= deliveries(ward)
+    assert len(events(ward, "decline")) == 1
+
+
+@pytest.mark.parametrize("parameters", [[], [{"name": "reason", "valueCode": "dislike"}]])
+def test_a_decline_needs_a_reason_of_the_list(ward, parameters):
+    draft = ward.draft()
+    assert ward.session().act(f"ServiceRequest/{draft}/$decline", *parameters, etag=1).status_code == 422
+    assert ward.read("ServiceRequest", draft).content["status"] == "draft"
+
+
+def test_a_declined_draft_can_be_neither_signed_nor_declined_again(ward):
+    draft, session = ward.draft(), ward.session()
+    digest = digest_of(session, draft)
+    assert session.act(f"ServiceRequest/{draft}/$decline", *DRAFT_ACTS["$decline"], etag=1).status_code == 200
+    for etag in (1, 2):
+        assert session.sign(draft, digest, etag=etag).status_code == 409
+        assert session.act(f"ServiceRequest/{draft}/$decline", *DRAFT_ACTS["$decline"], etag=etag).status_code == 409
+
+
+def test_a_deferred_draft_rests_and_comes_back(ward):
+    draft, session = ward.draft(), ward.session()
+    assert session.act(f"ServiceRequest/{draft}/$defer", *DRAFT_ACTS["$defer"], etag=1).status_code == 200
+    task = ward.task_of(draft)
+    assert task.content["status"] == "on-hold"
+    ward.store(rested(task.content, "2020-01-01T00:00:00Z"))  # the instant has come
+    answer = session.sign(draft, digest_of(session, draft))
+    assert answer.status_code == 200
+    assert ward.task_of(draft).content["status"] == "completed"
+
+
+def rested(task, until):
+    kept = [held for held in task["extension"] if not held["url"].endswith("deferred-until")]
+    return dict(task) | {
+        "extension": [*kept, {"url": f"{B}/StructureDefinition/deferred-until", "valueDateTime": until}]
+    }
+
+
+@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2099-01-01", "tomorrow", ""])
+def test_a_draft_is_deferred_to_an_instant_to_come(ward, until):
+    draft = ward.draft()
+    parameters = [{"name": "until", "valueDateTime": until}]
+    assert ward.session().act(f"ServiceRequest/{draft}/$defer", *parameters, etag=1).status_code == 422
+
+
+@pytest.mark.parametrize("owner", ["bob", "pr-bob", "Practitioner/pr-bob"])
+def test_a_draft_is_handed_to_a_colleague(ward, owner):
+    draft = ward.draft()
+    parameters = [{"name": "owner", "valueString": owner}]
+    assert ward.session().act(f"ServiceRequest/{draft}/$reassign", *parameters, etag=1).status_code == 200
+    assert ward.task_of(draft).content["owner"] == {"reference": "Practitioner/pr-bob", "display": "Bob"}
+
+
+@pytest.mark.parametrize("owner", ["charlie", "ada", "nobody", "Practitioner/None"])
+def test_a_draft_is_handed_to_no_stranger(ward, owner):
+    parameters = [{"name": "owner", "valueString": owner}]
+    assert ward.session().act(f"ServiceRequest/{ward.draft()}/$reassign", *parameters, etag=1).status_code == 422
+
+
+# -- revising
+
+
+def test_a_revision_is_a_new_version_that_tells_apart_who_did_what(ward):
+    draft, session = ward.draft(priority="urgent"), ward.session()
+    change = {
+        "resourceType": "ServiceRequest",
+        "priority": "asap",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "24968-0"}]},
+        "note": [{"text": "Claustrophobic"}],
+        "performer": [{"display": "Radiology North"}],
+    }
+    answer = session.act(f"ServiceRequest/{draft}/$revise", {"name": "draft", "resource": change}, etag=1)
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"2"')
+    order = answer.json
+    assert (order["status"], order["priority"]) == ("draft", "asap")
+    assert order["code"]["coding"][0]["code"] == "24968-0"
+    assert order["note"][0]["text"].startswith("R01")
+    assert order["note"][1]["authorReference"]["reference"] == "Practitioner/pr-alice"
+    assert ward.task_of(draft).content["priority"] == "asap"
+    (stated,) = ward.find("Provenance", target=f"ServiceRequest/{draft}")
+    assert stated.content["target"][0]["reference"] == f"ServiceRequest/{draft}/_history/2"
+    assert stated.content["agent"][0]["who"]["display"] == "Alice"
+    assert stated.content["entity"][0] == {
+        "role": "revision",
+        "what": {"reference": f"ServiceRequest/{draft}/_history/1"},
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "active"},
+        {"intent": "plan"},
+        {"subject": {"reference": "Patient/other"}},
+        {"requester": {"reference": "Practitioner/pr-alice"}},
+        {"code": {"coding": [{"system": "http://loinc.org", "code": "99999-9"}]}},
+        {"supportingInfo": []},
+    ],
+)
+def test_nothing_else_can_be_revised(ward, change):
+    draft = ward.draft()
+    parameter = {"name": "draft", "resource": {"resourceType": "ServiceRequest"} | change}
+    assert ward.session().act(f"ServiceRequest/{draft}/$revise", parameter, etag=1).status_code == 422
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
+# -- screening
+
+
+def test_a_recorded_screening_becomes_evidence_and_clears_the_way(ward):
+    draft, session = ward.draft(priority="urgent", blockers=("mr-screening", "pregnancy-check")), ward.session()
+    assert session.prepare(draft)["blocker"] == ["mr-screening", "pregnancy-check"]
+    answers = [{"name": "mr", "valueCode": "no"}, {"name": "pregnancy", "valueCode": "LA26683-5"}]
+    answer = session.act(f"ServiceRequest/{draft}/$record-screening", *answers, etag=1)
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"2"')
+    prepared = session.prepare(draft, etag=2)
+    assert "blocker" not in prepared
+    observed = [held["reference"] for held in prepared["evidence"] if held["reference"].startswith("Observation/")]
+    assert len(observed) == 2
+    assert all(
+        ward.read("Observation", each.split("/")[1]).content["performer"][0]["reference"] == "Practitioner/pr-alice"
+        for each in observed
+    )
+    assert ("clock", "p1") in work_of(ward)  # the patient is evaluated again
+    assert session.sign(draft, prepared["digest"][0], etag=2).status_code == 200
+
+
+def test_an_answer_that_shows_a_danger_clears_nothing(ward):
+    draft, session = ward.draft(priority="urgent", blockers=("mr-screening",)), ward.session()
+    answer = session.act(
+        f"ServiceRequest/{draft}/$record-screening", {"name": "mr", "valueCode": "yes-unknown"}, etag=1
+    )
+    assert answer.status_code == 200
+    assert session.prepare(draft, etag=2)["blocker"] == ["mr-screening"]
+
+
+@pytest.mark.parametrize("parameters", [[], [{"name": "mr", "valueCode": "perhaps"}]])
+def test_a_screening_needs_an_answer_of_the_list(ward, parameters):
+    answer = ward.session().act(f"ServiceRequest/{ward.draft()}/$record-screening", *parameters, etag=1)
+    assert answer.status_code == 422
+
+
+# -- reviews
+
+
+def test_a_review_is_completed_with_outcome_note_and_closed_facts(ward):
+    task = ward.review()
+    parameters = [
+        {"name": "outcome", "valueString": "seen"},
+        {"name": "note", "valueString": "Seen today"},
+        {"name": "closed-fact", "valueCode": "rf-numbness-spread"},
+    ]
+    answer = ward.session().act(f"Task/{task}/$complete", *parameters, etag=1)
+    assert (answer.status_code, answer.json["status"]) == (200, "completed")
+    said = [(each["type"]["coding"][0]["code"], each["valueCode"]) for each in answer.json["output"]]
+    assert said == [("outcome", "seen"), ("closed-fact", "rf-numbness-spread")]
+    assert answer.json["note"][0]["text"] == "Seen today"
+    assert ("clock", "p1") in work_of(ward)
+    assert len(events(ward, "complete")) == 1
+    assert ward.session("bob").act(f"Task/{task}/$complete", *parameters, etag=2).status_code == 409
+
+
+def test_an_approval_is_not_completed_but_signed_or_declined(ward):
+    task = ward.task_of(ward.draft())
+    answer = ward.session().act(f"Task/{task.id}/$complete", {"name": "outcome", "valueString": "x"}, etag=1)
+    assert (answer.status_code, codes(answer)) == (422, ["not-a-review"])
+
+
+@pytest.mark.parametrize(
+    ("who", "etag", "status"), [("ada", 1, 403), ("charlie", 1, 404), ("alice", None, 428), ("alice", 7, 412)]
+)
+def test_a_review_is_held_to_role_tenant_and_version(ward, who, etag, status):
+    task = ward.review()
+    answer = ward.session(who).act(f"Task/{task}/$complete", {"name": "outcome", "valueString": "x"}, etag=etag)
+    assert answer.status_code == status
+
+
+def test_a_disabled_account_acts_no_more(ward):
+    draft, session = ward.draft(), ward.session("bob")
+    with ward.house.database.transaction() as tx:
+        accounts.disable(tx, "bob")
+    assert session.act(f"ServiceRequest/{draft}/$decline", *DRAFT_ACTS["$decline"], etag=1).status_code == 401
+
+
+def deliveries(ward):
+    return {subject for kind, subject in work_of(ward) if kind == "write_back"}
+
+
+def work_of(ward):
+    with ward.house.database.reading() as tx:
+        return set(map(tuple, tx.exec_driver_sql("SELECT kind, subject FROM work").all()))
