@@ -165,7 +165,7 @@ def _submit_record(service: Fhir, ehr: Fhir, name: str, show: Show) -> str:
     answer = service.send("POST", "$submit", record)
     issues = answer.json()["issue"]
     patient = next(e["resource"] for e in record["entry"] if e["resource"]["resourceType"] == "Patient")
-    ignored = sum(issue["code"] == "not-supported" for issue in issues)
+    ignored = sum(issue["details"]["coding"][0]["code"] == "entry-ignored" for issue in issues)
     show.line(f"accepted: {len(record['entry'])} entries, {ignored} ignored (types the service has no use for)")
     return f"Patient/{patient['id']}"
 
@@ -179,7 +179,8 @@ def _post_record(service: Fhir, ehr: Fhir, name: str, show: Show) -> str:
     locations = [entry["response"]["location"] for entry in answer["entry"]]
     patient = next(location for location in locations if "Patient/" in location)
     show.line(f"{answer['type']}: {len(locations)} entries, status {', '.join(sorted(statuses))}")
-    return "Patient/" + patient.partition("Patient/")[2].split("/")[0]
+    patient_id: str = patient.partition("Patient/")[2].split("/")[0]
+    return f"Patient/{patient_id}"
 
 
 def _send_form(service: Fhir, ehr: Fhir, response: dict[str, Any], show: Show) -> list[dict[str, Any]]:
