@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, g, request
 
@@ -49,10 +49,17 @@ OPEN: Final = frozenset({"/fhir/metadata", "/fhir/.well-known/smart-configuratio
 UNLIMITED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
+class Web(Flask):
+    """A Flask that leaves the logging of failures to `outcomes`: its own would write addresses and stacks."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Say nothing."""
+
+
 def create_app(settings: Settings, *, database: Database | None = None, built: Services | None = None) -> Flask:
     """Wire the web. `database` replaces the one that the settings name; `built` lends its knowledge and rules."""
     observability.configure_logs(settings.log_level)
-    app = Flask("fhir_svc.web", static_folder="static", template_folder="templates", root_path=str(_ROOM))
+    app = Web("fhir_svc.web", static_folder="static", template_folder="templates", root_path=str(_ROOM))
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a redirect would answer in HTML
     app.config["MAX_CONTENT_LENGTH"] = BYTE_LIMIT

@@ -101,6 +101,20 @@ def _json(body: dict[str, Any]) -> Response:
     return Response(encode(body), content_type="application/json")
 
 
+class _Lines:
+    """Writes each line to whatever stderr is at that moment, in one piece."""
+
+    def __init__(self, *_: Any) -> None:
+        """Take, and ignore, what structlog hands to every logger."""
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
+
+
 def configure_logs(level: str) -> None:
     """Log JSON lines to stderr, from `level` up."""
     structlog.configure(
@@ -111,7 +125,7 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
 

@@ -87,12 +87,13 @@ def answer(failure: Exception) -> Response:
     if status >= SERVER_ERRORS:
         _log(failure, status)
     elif status != TooManyRequests.status:  # a flood must not become a flood of writes
-        trail.refused(str(request.url_rule or "unmatched"), issues[0].error)
+        trail.refused(trail.act_of(request.endpoint), issues[0].error)
     return fhir(outcome(issues), status, headers)
 
 
 def _log(failure: Exception, status: int) -> None:
     """Log where it failed (files and lines), not what: messages of libraries may repeat what they were given."""
+    failure = getattr(failure, "original_exception", None) or failure
     where = []
     trace = failure.__traceback__
     while trace is not None:
@@ -100,6 +101,7 @@ def _log(failure: Exception, status: int) -> None:
         trace = trace.tb_next
     log.error(
         "request.failed",
+        request_id=g.get("request_id"),
         kind=type(failure).__name__,
         cause=type(failure.__cause__).__name__ if failure.__cause__ else None,
         where=where[-12:],

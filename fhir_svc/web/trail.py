@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from flask import g
@@ -15,6 +15,19 @@ from fhir_svc.store.database import Connection, now
 from fhir_svc.web.services import services
 
 log = structlog.get_logger("fhir_svc.web")
+INTERACTIONS: Final = {  # what our routes are called -> what FHIR calls it
+    "history": "history-instance",
+    "search": "search-type",
+    "search_by_form": "search-type",
+    "update_where": "update",
+    "bundle": "transaction",
+}
+
+
+def act_of(endpoint: str | None) -> str:
+    """Name what a route does, in the audit's words."""
+    name = (endpoint or "unmatched").rpartition(".")[2]
+    return INTERACTIONS.get(name, name.replace("_", "-"))
 
 
 def event(tx: Connection, told: Told, actor: Actor) -> dict[str, Any]:

@@ -186,6 +186,12 @@ def transaction(*entries, kind="transaction"):
     }
 
 
+def record(*resources):
+    """A whole record as `$submit` takes it."""
+    entries = {"entry": [{"resource": one} for one in resources]} if resources else {}
+    return {"resourceType": "Bundle", "type": "collection"} | entries
+
+
 def codes(answer):
     """The error codes of an OperationOutcome that every refusal must be."""
     assert answer.mimetype == FHIR, answer.data[:200]
