@@ -30,9 +30,9 @@ def _answers(group: Json, words: Wording) -> Iterator[Row]:
         for answer in item.get("answer", ()):
             value = next((held for key, held in answer.items() if key.startswith("value")), "")
             if isinstance(value, Mapping) and "code" in value and "value" not in value:
-                yield words.fact(name), value.get("display") or words.answer(name, str(value["code"]))
+                yield words.question(name), value.get("display") or words.answer(name, str(value["code"]))
             else:
-                yield words.fact(name), _value(value)
+                yield words.question(name), _value(value)
             yield from _answers(answer, words)
         yield from _answers(item, words)
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.terms import extensions, parts
 
 Json = Mapping[str, Any]
 UNIT_OPTION: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
@@ -19,11 +20,14 @@ class Wording:
     """The words of one set of knowledge artefacts."""
 
     def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
+        self._facts: dict[str, str] = {}
         self._questions: dict[str, str] = {}
         self._answers: dict[tuple[str, str], str] = {}
         self._units: dict[str, str] = {}
         self._concepts: dict[tuple[str, str], tuple[str, str]] = {}
+        for library in knowledge.all("Library"):
+            for fact in extensions(library, "fact"):
+                self._facts[parts(fact, "name")[0]] = next(iter(parts(fact, "title")), "")
         for questionnaire in knowledge.all("Questionnaire"):
             for item in _items(questionnaire):
                 self._learn(item)
@@ -43,9 +47,13 @@ class Wording:
                 unit = extension["valueCoding"]
                 self._units[unit["code"]] = unit.get("display", unit["code"])
 
-    def fact(self, name: str, title: str | None = None) -> str:
-        """What a fact is about: the question that was asked, else the Library's title."""
-        return self._questions.get(name) or title or name.replace("-", " ").capitalize()
+    def fact(self, name: str) -> str:
+        """What a fact is about: the Library's title, else the question that was asked."""
+        return self._facts.get(name) or self.question(name)
+
+    def question(self, name: str) -> str:
+        """The question as the patient was asked it."""
+        return self._questions.get(name) or name.replace("-", " ").capitalize()
 
     def answer(self, name: str, code: str) -> str:
         """An answer as the form words it."""
