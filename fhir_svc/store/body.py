@@ -10,7 +10,10 @@ from typing import Any
 
 import msgspec
 
-_encoder = msgspec.json.Encoder(decimal_format="number")
+from fhir_svc.intake.parse import encode
+
+__all__ = ["canonical", "decode", "decode_all", "digest", "encode", "instant", "served"]
+
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -41,7 +44,7 @@ def served(resource: Mapping[str, Any], version: int, updated: str) -> bytes:
     """The bytes that are served for this version: the resource with our `versionId` and `lastUpdated` (an instant)."""
     meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
-    return _encoder.encode({**head, **{name: value for name, value in resource.items() if name not in head}})
+    return encode({**head, **{name: value for name, value in resource.items() if name not in head}})
 
 
 def digest(resource: Mapping[str, Any]) -> str:
@@ -51,8 +54,3 @@ def digest(resource: Mapping[str, Any]) -> str:
     if meta:
         content["meta"] = meta
     return hashlib.sha256(canonical(content)).hexdigest()
-
-
-def encode(content: Mapping[str, Any]) -> bytes:
-    """The bytes of any content, decimals exact."""
-    return _encoder.encode(content)

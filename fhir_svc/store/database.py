@@ -6,6 +6,7 @@ Every other module of this room takes the connection of a transaction as its fir
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -117,9 +118,7 @@ class Database:
 
 def _sqlite_engine(url: Any) -> Engine:
     if url.database and url.database != ":memory:":
-        path = Path(url.database)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # -wal and -shm take over its mode
+        _make_private(Path(url.database))
     engine = create_engine(
         url, hide_parameters=True, pool_size=8, max_overflow=32, pool_timeout=PATIENCE, connect_args={"timeout": 0}
     )
@@ -127,7 +126,11 @@ def _sqlite_engine(url: Any) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
-        _patiently(lambda: [connection.execute(pragma) for pragma in _SQLITE_PRAGMAS])
+        try:
+            _patiently(lambda: [connection.execute(pragma) for pragma in _SQLITE_PRAGMAS])
+        except sqlite3.Error:
+            connection.close()
+            raise Unavailable("The database's file can't be used.") from None
 
     @event.listens_for(engine, "begin")
     def _begin(tx: Connection) -> None:
@@ -136,6 +139,15 @@ def _sqlite_engine(url: Any) -> Engine:
         _patiently(lambda: tx.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN"))
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite does, for its owner only; the files beside it take over its mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError:
+        raise Unavailable("The database's file can't be used.", code="no-store") from None
 
 
 def _patiently(act: Any) -> None:
@@ -192,8 +204,6 @@ def _faults() -> Iterator[None]:
             raise _unavailable(error) from None
         state = getattr(error.orig, "sqlstate", None)
         raise Broken(f"The database refused a statement ({type(error).__name__} {state}).", error="database") from None
-    except OSError:
-        raise Unavailable("The database's file can't be used.", code="no-store") from None
 
 
 def _unavailable(error: exc.DBAPIError) -> Unavailable:

@@ -220,7 +220,7 @@ work = Table(
     _maybe("error"),
     Index("ix_work_open", "state", "urgent", "created", postgresql_where=OPEN, sqlite_where=OPEN),
     Index("ix_work_lane", "tenant", "lane", postgresql_where=OPEN, sqlite_where=OPEN),
-    Index("ix_work_summary", "kind", "state", "tenant", "created"),
+    Index("ix_work_summary", "state", "kind", "tenant", "created", "not_before"),
 )
 
 work_history = Table(

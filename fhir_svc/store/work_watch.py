@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from fhir_svc.store.clock import clock, now
-from fhir_svc.store.tables import work
+from fhir_svc.store.clock import clock, later, now
+from fhir_svc.store.tables import work, work_history
 from fhir_svc.store.tables import workers as rows_of_workers
 
 
@@ -35,16 +36,25 @@ class Worker:
     progressed: datetime | None
 
 
-def summary(tx: Connection, tenant: str | None = None) -> list[Count]:
-    """Counts and oldest ages per kind and state, of one tenant or of all."""
+def summary(tx: Connection, tenant: str | None = None, *, states: Collection[str] | None = None) -> list[Count]:
+    """Counts and oldest ages per kind and state, of one tenant or of all; `states` spares counting what is done."""
     query = select(work.c.kind, work.c.state, func.count(), func.min(work.c.created), func.min(work.c.not_before))
     if tenant is not None:
         query = query.where(work.c.tenant == tenant)
+    if states is not None:
+        query = query.where(work.c.state.in_(states))
     moment = now(tx)
     return [
         Count(kind, state, count, max(0.0, (moment - max(created, ripe)).total_seconds()))
         for kind, state, count, created, ripe in tx.execute(query.group_by(work.c.kind, work.c.state))
     ]
+
+
+def forget_done(tx: Connection, *, older: timedelta) -> int:
+    """Drop rows that were done this long ago, with their history; how many. What they did stays in the audit."""
+    old = and_(work.c.state == "done", work.c.updated < later(-older))
+    tx.execute(delete(work_history).where(work_history.c.work.in_(select(work.c.id).where(old))))
+    return tx.execute(delete(work).where(old)).rowcount
 
 
 def heartbeat(tx: Connection, worker: str, role: str, *, progressed: bool) -> None:

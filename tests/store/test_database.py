@@ -122,6 +122,53 @@ def test_a_database_that_is_not_there_is_unavailable(tmp_path):
         pass
 
 
+def test_a_file_that_is_no_database_is_unavailable(tmp_path):
+    (tmp_path / "text.db").write_text("this is no database at all, only some words\n" * 100)
+    with pytest.raises(Unavailable), Database(f"sqlite:///{tmp_path}/text.db").transaction():
+        pass
+
+
+def test_other_peoples_failures_pass_through(database):
+    for error in (ConnectionError("the EHR"), KeyError("x"), Conflict("ours")):
+        with pytest.raises(type(error)) as caught, database.transaction():
+            raise error
+        assert caught.value is error
+
+
+@pytest.mark.postgres
+def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works(postgres_database):
+    with pytest.raises(Unavailable), postgres_database.transaction() as tx:
+        tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with postgres_database.transaction() as tx:
+        now(tx)
+
+
+@pytest.mark.postgres
+def test_a_deadlock_ends_as_unavailable_and_can_be_tried_again(postgres_database, observation):
+    with postgres_database.transaction() as tx:
+        for id_ in ("a", "b"):
+            resources.create(tx, T, observation(id_), patient="p1", ours=False)
+    both = threading.Barrier(2, timeout=10)
+    ends = []
+
+    def write(first: str, second: str) -> None:
+        try:
+            with postgres_database.transaction() as tx:
+                resources.put(tx, T, observation(first, by=first), patient="p1", ours=False)
+                both.wait()
+                resources.put(tx, T, observation(second, by=first), patient="p1", ours=False)
+            ends.append("written")
+        except Unavailable as error:
+            ends.append(error.headers["Retry-After"])
+
+    threads = [threading.Thread(target=write, args=pair) for pair in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["1", "written"]
+
+
 def test_a_writer_that_waits_too_long_is_told_to_come_again(sqlite_database, monkeypatch):
     monkeypatch.setattr("fhir_svc.store.database.PATIENCE", 0.05)
     other = sqlite3.connect(sqlite_database.url.database, isolation_level=None)

@@ -37,6 +37,15 @@ def test_the_same_request_again_gets_the_same_answer(database):
         assert submissions.reserve(tx, "south", "c", "k", "f") is None
 
 
+def test_an_answer_can_be_looked_up_by_its_key(database):
+    answer(database)
+    with database.transaction() as tx:
+        assert submissions.answered(tx, T, "c", "k") == ANSWER
+        assert submissions.answered(tx, "south", "c", "k") is None
+        submissions.reserve(tx, T, "c", "pending", "f")
+        assert submissions.answered(tx, T, "c", "pending") is None
+
+
 def test_a_key_used_for_other_content_is_refused(database):
     answer(database)
     with pytest.raises(Conflict), database.transaction() as tx:

@@ -38,8 +38,10 @@ def test_urgent_work_is_published_first_then_the_oldest(database):
         first, second = add(tx, "g1"), add(tx, "g2", patient="p2")
         urgent = add(tx, "g3", patient="p3", urgent=True)
         add(tx, "g4", patient="p4", not_before=now(tx) + timedelta(hours=1))
+        assert work.any_due(tx)
         assert [one[0] for one in work.due(tx, 10)] == [urgent, first, second]
         assert work.due(tx, 10) == []
+        assert not work.any_due(tx)
 
 
 def test_unclaimed_work_is_published_again_after_some_seconds(database):
@@ -251,6 +253,25 @@ def test_the_summary_counts_and_ages_per_kind_and_state_and_tenant(database):
         assert mine["evaluate"].count == 1
         assert mine["write_back"].oldest == 0
         assert {one.kind: one.count for one in work.summary(tx)} == {"evaluate": 2, "write_back": 1}
+
+
+def test_only_work_done_long_ago_is_forgotten(database):
+    with database.transaction() as tx:
+        done, open_ = add(tx), add(tx, "g2", patient="p2")
+    held = claim(database, done)
+    with database.transaction() as tx:
+        work.retry(tx, held.ids, error="transient", not_before=now(tx))
+    held = claim(database, done)
+    with database.transaction() as tx:
+        work.finish(tx, held.ids)
+        assert work.forget_done(tx, older=timedelta(days=30)) == 0
+    age(database, updated=31 * 86400)
+    with database.transaction() as tx:
+        assert work.forget_done(tx, older=timedelta(days=30)) == 1
+        assert states(tx) == {("evaluate", "due"): 1}
+        assert work.history(tx, T, done) == []
+        assert [one.state for one in work.summary(tx, states=["due", "done"])] == ["due"]
+        assert [one[0] for one in work.due(tx, 5)] == [open_]
 
 
 def test_workers_report_that_they_live_and_that_they_progress(database):

@@ -175,7 +175,7 @@ def upgrade() -> None:
         )
     op.create_index('ix_work_lane', 'work', ['tenant', 'lane'], unique=False, postgresql_where=sa.text("state IN ('due', 'leased')"), sqlite_where=sa.text("state IN ('due', 'leased')"))
     op.create_index('ix_work_open', 'work', ['state', 'urgent', 'created'], unique=False, postgresql_where=sa.text("state IN ('due', 'leased')"), sqlite_where=sa.text("state IN ('due', 'leased')"))
-    op.create_index('ix_work_summary', 'work', ['kind', 'state', 'tenant', 'created'], unique=False)
+    op.create_index('ix_work_summary', 'work', ['state', 'kind', 'tenant', 'created', 'not_before'], unique=False)
     op.create_table('work_history',
         sa.Column('work', sa.Text(), nullable=False),
         sa.Column('step', sa.Integer(), nullable=False),
