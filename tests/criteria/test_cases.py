@@ -1,0 +1,20 @@
+"""Every rule of the criteria as a table of cases, run through the whole evaluation and read from its resources."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.criteria.cases import classification, control, longitudinal, red_flags, safety, treatment
+from tests.criteria.cases.checking import differences
+
+CASES = [
+    pytest.param(case, id=f"{rule}: {case.name}")
+    for room in (red_flags, classification, safety, treatment, longitudinal, control)
+    for rule, table in room.TABLES.items()
+    for case in table
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_rule_decides_as_written(case):
+    assert differences(case) == []
