@@ -103,7 +103,7 @@ def check_profile(resource: Node, parts: Sequence[Node], path: str, profiles: Co
             faults.add(Fault.IMPLICIT_RULES, "Send no implicitRules: this service knows none.", where)
         if faults.full:
             return
-    if resource.get("resourceType") in TAKEN:
+    if str(resource.get("resourceType")) in TAKEN:
         for name in CODES_NEEDED:
             if f"_{name}" in resource and name not in resource:
                 faults.add(
@@ -131,11 +131,9 @@ def _with_contained(resource: Node, path: str) -> Iterator[tuple[Node, str]]:
 
 def _period(resource: Node, period: Node, path: str, faults: Faults) -> None:
     start, end = period["start"], period["end"]
-    if isinstance(start, str) and isinstance(end, str):
-        first, last = times.span(start), times.span(end)
-        if first and last and first[0] > last[1]:
-            where = locate(resource, period, path)
-            faults.add(Fault.INVARIANT, "per-1: let a period end no earlier than it starts.", where)
+    if isinstance(start, str) and isinstance(end, str) and times.is_backwards(start, end):
+        where = locate(resource, period, path)
+        faults.add(Fault.INVARIANT, "per-1: let a period end no earlier than it starts.", where)
 
 
 def _range(resource: Node, found: Node, path: str, faults: Faults) -> None:
@@ -166,7 +164,7 @@ def _local_targets(part: Any) -> Iterator[str]:
 
 def _dangling(resource: Node, parts: Sequence[Node], path: str, faults: Faults) -> None:
     """ref-1: a #reference to what is not contained."""
-    contained = {one.get("id") for one, _ in _with_contained(resource, path) if one is not resource}
+    contained = {str(one.get("id")) for one, _ in _with_contained(resource, path) if one is not resource}
     for part in parts:
         target = part.get("reference")
         if type(target) is str and target[:1] == "#" and target != "#" and target[1:] not in contained:

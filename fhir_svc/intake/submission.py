@@ -69,9 +69,10 @@ def read_single(
     """Read the body of a create (no `id`), an update (`id`) or a conditional update (`condition`)."""
     faults = Faults()
     if type not in TAKEN:
-        faults.add(Fault.TYPE_NOT_TAKEN, "Send a resource of a type that this service takes.", "Resource.resourceType")
-    if resource.get("resourceType") in reading.conformance.names - {type}:
-        faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the URL's type.", "Resource.resourceType")
+        faults.add(Fault.TYPE_NOT_TAKEN, "Send a resource of a type that this service takes.", f"{type}.resourceType")
+        faults.refuse()
+    if str(resource.get("resourceType")) in reading.conformance.names - {type}:
+        faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the URL's type.", f"{type}.resourceType")
     if id is not None and resource.get("id") != id:
         faults.add(Fault.RESOURCE_ID_MISMATCH, "Give the resource the id of the URL.", f"{type}.id")
     entry = Entry(

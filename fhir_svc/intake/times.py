@@ -25,6 +25,17 @@ def span(text: str) -> tuple[datetime, datetime] | None:
     )
 
 
+def is_backwards(start: str, end: str) -> bool:
+    """Whether a period certainly ends before it starts; dates alone are taken to be of one time zone."""
+    if "T" not in start and "T" not in end:
+        try:
+            return _days(start)[0] > _days(end)[1]
+        except (ValueError, OverflowError):
+            return False
+    first, last = span(start), span(end)
+    return first is not None and last is not None and first[0] > last[1]
+
+
 def is_after(text: str, at: datetime, *, tolerance: timedelta) -> bool:
     """Whether `text` lies beyond `at` + `tolerance`; a date alone only if it is beyond the day after `at`."""
     try:

@@ -445,7 +445,7 @@ class Generator:
         kind = element["type"][0]
         code = kind["code"]
         if code.startswith(SYSTEM_TYPES):
-            properties[name] = self.primitive("uri" if element["path"] == "Extension.url" else "string", {})
+            properties[name] = self.primitive(self.system_type(element), {})
             return [name]
         if code in PRIMITIVES:
             value = self.primitive(code, element)
@@ -457,6 +457,13 @@ class Generator:
             return [name, f"_{name}"] if code != "xhtml" else [name]
         properties[name] = self.times(self.complex(kind, element), many=many)
         return [name]
+
+    def system_type(self, element: Schema) -> str:
+        """The FHIR type of `id` and `url`, which the definitions give as System.String (R4 says string for all ids)."""
+        if element["path"] == "Extension.url":
+            return "uri"
+        is_resource = self.known.structures[element["path"].partition(".")[0]]["kind"] == "resource"
+        return "id" if is_resource and element["path"].count(".") == 1 else "string"
 
     @staticmethod
     def times(schema: Schema, *, many: bool) -> Schema:

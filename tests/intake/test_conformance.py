@@ -1,0 +1,384 @@
+"""Each resource is held to FHIR R4, and every fault is named with its code and its exact place."""
+
+# ruff: noqa: E501 - a case is one line of its table
+
+from __future__ import annotations
+
+import copy
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fhir_svc.errors import Malformed, Rejected, Unprocessable
+from fhir_svc.intake.accepted import TAKEN
+from fhir_svc.intake.faults import ISSUE_LIMIT
+
+OBSERVATION: dict[str, Any] = {
+    "resourceType": "Observation",
+    "id": "o1",
+    "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+    "subject": {"reference": "Patient/1"},
+    "effectiveDateTime": "2024-02-29T10:00:00+01:00",
+    "valueQuantity": {"value": Decimal("82.50"), "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+}
+CONCEPT = {"text": "x"}
+PATIENT = {"reference": "Patient/1"}
+MINIMAL: dict[str, dict[str, Any]] = {
+    "Observation": OBSERVATION,
+    "QuestionnaireResponse": {"resourceType": "QuestionnaireResponse", "status": "completed"},
+    "Patient": {"resourceType": "Patient"},
+    "Condition": {"resourceType": "Condition", "subject": PATIENT},
+    "Procedure": {"resourceType": "Procedure", "status": "completed", "subject": PATIENT},
+    "ImagingStudy": {"resourceType": "ImagingStudy", "status": "available", "subject": PATIENT},
+    "DiagnosticReport": {"resourceType": "DiagnosticReport", "status": "final", "code": CONCEPT},
+    "DeviceUseStatement": {
+        "resourceType": "DeviceUseStatement", "status": "active", "subject": PATIENT, "device": {"reference": "Device/1"},
+    },
+    "Device": {"resourceType": "Device", "patient": PATIENT},
+    "AllergyIntolerance": {
+        "resourceType": "AllergyIntolerance",
+        "patient": PATIENT,
+        "clinicalStatus": {
+            "coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"},
+            ],
+        },
+    },
+    "MedicationStatement": {
+        "resourceType": "MedicationStatement", "status": "active", "medicationCodeableConcept": CONCEPT, "subject": PATIENT,
+    },
+    "MedicationRequest": {
+        "resourceType": "MedicationRequest", "status": "active", "intent": "order", "medicationCodeableConcept": CONCEPT,
+        "subject": PATIENT,
+    },
+    "ServiceRequest": {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": PATIENT},
+    "Communication": {"resourceType": "Communication", "status": "completed"},
+}  # fmt: skip
+
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
+
+
+def narrated(content: str) -> dict[str, Any]:
+    return {"text": {"status": "generated", "div": content}}
+
+
+# what is put into the Observation (None: taken out), and the issue it must give: code, error, place under Observation
+BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("no code", {"code": None}, "required", "element-missing", ".code"),
+    ("no status", {"status": None}, "required", "element-missing", ".status"),
+    ("unknown element of another type", {"birthDate": "1980"}, "structure", "element-unknown", ".birthDate"),
+    ("unknown element", {"Jane Doe": 1}, "structure", "element-unknown", ""),
+    ("text for a boolean", {"valueQuantity": None, "valueBoolean": "true"}, "structure", "element-type", ".valueBoolean"),
+    ("one for a boolean", {"valueQuantity": None, "valueBoolean": 1}, "structure", "element-type", ".valueBoolean"),
+    ("text for a decimal", {"valueQuantity": {"value": "82"}}, "structure", "element-type", ".valueQuantity.value"),
+    ("decimal for an integer", {"valueQuantity": None, "valueInteger": Decimal("1.0")}, "value", "value-invalid", ".valueInteger"),
+    ("integer of 33 bits", {"valueQuantity": None, "valueInteger": 2**31}, "value", "value-invalid", ".valueInteger"),
+    ("null", {"code": {"text": None, "id": "a"}}, "structure", "element-type", ".code.text"),
+    ("null in a list", {"category": [None]}, "structure", "element-type", ".category[0]"),
+    ("empty list", {"category": []}, "structure", "element-empty", ".category"),
+    ("empty object", {"method": {}}, "structure", "element-empty", ".method"),
+    ("an id alone", {"method": {"id": "a"}}, "structure", "element-empty", ".method"),
+    ("empty string", {"code": {"text": ""}}, "value", "value-invalid", ".code.text"),
+    ("object for a list", {"category": {"text": "x"}}, "structure", "element-type", ".category"),
+    ("list for an object", {"code": [{"text": "x"}]}, "structure", "element-type", ".code"),
+    ("unknown code", {"status": "bogus"}, "code-invalid", "code-invalid", ".status"),
+    ("code in upper case", {"status": "Final"}, "code-invalid", "code-invalid", ".status"),
+    ("unknown comparator", {"valueQuantity": {"value": 1, "comparator": "~"}}, "code-invalid", "code-invalid", ".valueQuantity.comparator"),
+    ("two values", {"valueString": "x"}, "structure", "element-choice", ""),
+    ("two times", {"effectivePeriod": {"start": "2024"}}, "structure", "element-choice", ""),
+    ("value beside an extension of another", {"_valueString": {"extension": [{"url": "u:x", "valueCode": "y"}]}}, "structure", "element-choice", ""),
+    ("no zone", {"effectiveDateTime": "2024-01-01T10:00:00"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("no seconds", {"effectiveDateTime": "2024-01-01T10:00Z"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("30 February", {"effectiveDateTime": "2024-02-30"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("29 February of no leap year", {"effectiveDateTime": "2023-02-29"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("29 February 1900", {"effectiveDateTime": "1900-02-29T00:00:00Z"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("31 June", {"effectiveDateTime": "2024-06-31"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("24 o'clock", {"effectiveDateTime": "2024-06-30T24:00:00Z"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("an American date", {"effectiveDateTime": "01/02/2024"}, "value", "value-invalid", ".effectiveDateTime"),
+    ("a date for an instant", {"issued": "2024-06-30"}, "value", "value-invalid", ".issued"),
+    ("id too long", {"id": "a" * 65}, "value", "value-invalid", ".id"),
+    ("id with a line feed", {"id": "a\nb"}, "value", "value-invalid", ".id"),
+    ("id with an underscore", {"id": "a_b"}, "value", "value-invalid", ".id"),
+    ("uri with a space", {"code": {"coding": [{"system": "http://a b", "code": "x"}]}}, "value", "value-invalid", ".code.coding[0].system"),
+    ("code with two spaces", {"code": {"coding": [{"code": "a  b"}]}}, "value", "value-invalid", ".code.coding[0].code"),
+    ("obs-6", {"dataAbsentReason": CONCEPT}, "invariant", "invariant", ""),
+    ("obs-7", {"component": [{"code": OBSERVATION["code"], "valueInteger": 1}]}, "invariant", "invariant", ".component[0].code"),
+    ("obs-3", {"referenceRange": [{"appliesTo": [CONCEPT]}]}, "invariant", "invariant", ".referenceRange[0]"),
+    ("qty-3", {"valueQuantity": {"value": 1, "code": "kg"}}, "invariant", "invariant", ".valueQuantity"),
+    ("per-1", {"effectiveDateTime": None, "effectivePeriod": {"start": "2024-02", "end": "2024-01-31"}}, "invariant", "invariant", ".effectivePeriod"),
+    ("rng-2", {"valueQuantity": None, "valueRange": {"low": {"value": 2}, "high": {"value": Decimal("1.9")}}}, "invariant", "invariant", ".valueRange"),
+    ("ext-1 neither", {"extension": [{"url": "u:x"}]}, "invariant", "invariant", ".extension[0]"),
+    ("ext-1 both", {"extension": [{"url": "u:x", "valueCode": "y", "extension": [{"url": "z", "valueCode": "y"}]}]}, "invariant", "invariant", ".extension[0]"),
+    ("extension without url", {"extension": [{"valueCode": "y"}]}, "required", "element-missing", ".extension[0].url"),
+    ("extension with two values", {"extension": [{"url": "u:x", "valueCode": "y", "valueString": "y"}]}, "invariant", "invariant", ".extension[0]"),
+    ("subject of a wrong type", {"subject": {"reference": "Organization/1"}}, "value", "reference-target", ".subject.reference"),
+    ("absolute subject of a wrong type", {"subject": {"reference": "http://x.example/fhir/Organization/1"}}, "value", "reference-target", ".subject.reference"),
+    ("conditional subject of a wrong type", {"subject": {"reference": "Organization?identifier=a|b"}}, "value", "reference-target", ".subject.reference"),
+    ("subject.type of a wrong type", {"subject": {"type": "Organization", "display": "x"}}, "value", "reference-target", ".subject.type"),
+    ("unknown type", {"subject": {"reference": "Person1/1"}}, "value", "reference-target", ".subject.reference"),
+    ("path upwards", {"subject": {"reference": "../Patient/1"}}, "value", "reference-target", ".subject.reference"),
+    ("path upwards in a URL's place", {"subject": {"reference": "Patient/../Patient/1"}}, "value", "reference-target", ".subject.reference"),
+    ("reference without id", {"subject": {"reference": "Patient/"}}, "value", "reference-target", ".subject.reference"),
+    ("fragment without contained", {"subject": {"reference": "#p"}}, "value", "contained-missing", ".subject.reference"),
+    ("contained that nothing refers to", {"contained": [{"resourceType": "Patient", "id": "p"}]}, "invariant", "invariant", ".contained[0]"),
+    ("contained of an unknown type", {"contained": [{"resourceType": "Jane", "id": "p"}], "subject": {"reference": "#p"}}, "not-supported", "resource-type-unknown", ".contained[0].resourceType"),
+    ("contained in contained", {"contained": [{"resourceType": "Patient", "id": "p", "contained": [{"resourceType": "Patient"}]}], "subject": {"reference": "#p"}}, "invariant", "invariant", ".contained[0]"),
+    ("contained with a version", {"contained": [{"resourceType": "Patient", "id": "p", "meta": {"versionId": "1"}}], "subject": {"reference": "#p"}}, "invariant", "invariant", ".contained[0].meta"),
+    ("contained with a security label", {"contained": [{"resourceType": "Patient", "id": "p", "meta": {"security": [{"code": "R"}]}}], "subject": {"reference": "#p"}}, "invariant", "invariant", ".contained[0].meta"),
+    ("contained in a circle", {"contained": [{"resourceType": "Patient", "id": "p", "link": [{"other": {"reference": "#q"}, "type": "seealso"}]}, {"resourceType": "Patient", "id": "q", "link": [{"other": {"reference": "#p"}, "type": "seealso"}]}], "subject": {"reference": "#p"}}, "value", "contained-circular", ".contained[0]"),
+    ("script", narrated(DIV.format("<script>x</script>")), "invariant", "narrative", ".text.div"),
+    ("handler", narrated(DIV.format('<p onclick="x">y</p>')), "invariant", "narrative", ".text.div"),
+    ("svg", narrated(DIV.format("<svg>x</svg>")), "invariant", "narrative", ".text.div"),
+    ("DOCTYPE", narrated('<!DOCTYPE div [<!ENTITY x "y">]>' + DIV.format("&x;")), "invariant", "narrative", ".text.div"),
+    ("external entity", narrated('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + DIV.format("&x;")), "invariant", "narrative", ".text.div"),
+    ("processing instruction", narrated("<?xml version='1.0'?>" + DIV.format("x")), "invariant", "narrative", ".text.div"),
+    ("not closed", narrated("<div>x"), "invariant", "narrative", ".text.div"),
+    ("closed in a wrong order", narrated(DIV.format("<b><i>x</b></i>")), "invariant", "narrative", ".text.div"),
+    ("no div", narrated("<p>x</p>"), "invariant", "narrative", ".text.div"),
+    ("text beside the div", narrated(DIV.format("x") + "y"), "invariant", "narrative", ".text.div"),
+    ("ampersand", narrated(DIV.format("a & b")), "invariant", "narrative", ".text.div"),
+    ("nothing said", narrated(DIV.format(" <br/> ")), "invariant", "narrative", ".text.div"),
+    ("no div at all", {"text": {"status": "empty"}}, "required", "element-missing", ".text.div"),
+]  # fmt: skip
+
+# valid R4 that breaks our profile
+UNPROFILED: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("modifierExtension", {"modifierExtension": [{"url": "u:x", "valueBoolean": True}]}, "extension", "modifier-extension", ".modifierExtension"),
+    ("modifierExtension inside", {"component": [{"code": CONCEPT, "modifierExtension": [{"url": "u:x", "valueBoolean": True}]}]}, "extension", "modifier-extension", ".component[0].modifierExtension"),
+    ("implicitRules", {"implicitRules": "u:rules"}, "not-supported", "implicit-rules", ".implicitRules"),
+    ("status by extension only", {"status": None, "_status": {"extension": [{"url": "u:x", "valueCode": "y"}]}}, "required", "value-required", ".status"),
+    ("a profile of ours that is none", {"meta": {"profile": ["https://example.org/fhir-svc/StructureDefinition/none"]}}, "invariant", "profile-unknown", ".meta.profile[0]"),
+]  # fmt: skip
+
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    ("as it is", {}),
+    ("primitive extension", {"_effectiveDateTime": {"extension": [{"url": "u:x", "valueCode": "y"}]}}),
+    ("absent value with its reason", {"valueQuantity": None, "dataAbsentReason": CONCEPT}),
+    ("absent value by extension", {"valueQuantity": None, "_valueString": {"extension": [{"url": "u:x", "valueCode": "y"}]}}),
+    ("unknown extension", {"extension": [{"url": "u:x", "extension": [{"url": "y", "valueDecimal": Decimal("0.10")}]}]}),
+    ("extension with a value by extension", {"extension": [{"url": "u:x", "_valueString": {"extension": [{"url": "u:y", "valueCode": "z"}]}}]}),
+    ("leap day", {"effectiveDateTime": "2000-02-29"}),
+    ("leap second", {"effectiveDateTime": "2016-12-31T23:59:60Z"}),
+    ("year", {"effectiveDateTime": "2024"}),
+    ("month", {"effectiveDateTime": "2024-12"}),
+    ("nanoseconds", {"effectiveDateTime": "2024-01-01T00:00:00.123456789-11:30"}),
+    ("another's profile", {"meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-lab"]}}),
+    ("our profile", {"meta": {"profile": ["https://example.org/fhir-svc/StructureDefinition/intake-response|1.0.0"]}}),
+    ("versioned reference", {"subject": {"reference": "Patient/1/_history/2"}}),
+    ("absolute reference", {"subject": {"reference": "https://ehr.example/fhir/Patient/1"}}),
+    ("a URL that is no RESTful one", {"performer": [{"reference": "http://169.254.169.254/latest/meta-data"}]}),
+    ("a URL that names no type of R4", {"performer": [{"reference": "https://x.example/Users/12"}]}),
+    ("urn", {"performer": [{"reference": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"}]}),
+    ("conditional", {"performer": [{"reference": "Practitioner?identifier=a|b"}]}),
+    ("logical", {"subject": {"identifier": {"system": "u:x", "value": "y"}, "type": "Patient"}}),
+    ("contained", {"contained": [{"resourceType": "Practitioner", "id": "p"}], "performer": [{"reference": "#p"}]}),
+    ("contained of a type with no schema of ours", {"contained": [{"resourceType": "CareTeam", "id": "p"}], "performer": [{"reference": "#p"}]}),
+    ("contained that refers back", {"contained": [{"resourceType": "Provenance", "id": "p", "target": [{"reference": "#"}]}]}),
+    ("no-break space", {"code": {"text": "a\u00a0b"}}),
+    ("markup in text", {"code": {"text": "<script>alert(1)</script>\u202e"}}),
+    ("an open period", {"effectiveDateTime": None, "effectivePeriod": {"end": "2024"}}),
+    ("a period within a day", {"effectiveDateTime": None, "effectivePeriod": {"start": "2024-01-01T23:00:00-05:00", "end": "2024-01-01"}}),
+    ("narrative", narrated(DIV.format('<p id="a">x &amp; &nbsp; &#160;<br/><a href="javascript:x">y</a><img src="http://x/"/></p><!-- z -->'))),
+    ("a narrative that is a picture", narrated(DIV.format('<img src="a.png" alt=\'b\'/>'))),
+]  # fmt: skip
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    made = {**copy.deepcopy(OBSERVATION), **copy.deepcopy(changes)}
+    return {name: value for name, value in made.items() if value is not None or name not in changes}
+
+
+@pytest.mark.parametrize(("name", "changes", "code", "error", "place"), BAD, ids=[one[0] for one in BAD])
+def test_what_is_no_fhir_r4_is_refused_with_code_and_place(conformance, name, changes, code, error, place):
+    with pytest.raises(Malformed) as refusal:
+        conformance.require(changed(changes))
+    found = [(issue.code, issue.error, issue.expression) for issue in refusal.value.issues]
+    assert (code, error, f"Observation{place}") in found
+
+
+@pytest.mark.parametrize(("name", "changes", "code", "error", "place"), UNPROFILED, ids=[one[0] for one in UNPROFILED])
+def test_valid_r4_that_breaks_our_profile_is_unprocessable(conformance, name, changes, code, error, place):
+    resource = changed(changes)
+    assert conformance.check_r4(resource) == []
+    with pytest.raises(Unprocessable) as refusal:
+        conformance.require(resource)
+    assert [(i.code, i.error, i.expression) for i in refusal.value.issues] == [(code, error, f"Observation{place}")]
+
+
+@pytest.mark.parametrize(("name", "changes"), GOOD, ids=[one[0] for one in GOOD])
+def test_good_resources_are_accepted_as_they_are(conformance, name, changes):
+    resource = changed(changes)
+    before = copy.deepcopy(resource)
+    known = {"https://example.org/fhir-svc/StructureDefinition/intake-response"}
+    assert conformance.check(resource, profiles=known) == []
+    assert resource == before
+
+
+def test_there_is_a_schema_and_a_minimal_example_for_every_type_that_is_taken(conformance):
+    assert set(MINIMAL) == TAKEN
+    assert conformance.types > TAKEN
+
+
+@pytest.mark.parametrize("name", sorted(MINIMAL))
+def test_the_least_that_r4_requires_is_enough(conformance, name):
+    assert conformance.check(MINIMAL[name]) == []
+
+
+@pytest.mark.parametrize("name", sorted(MINIMAL))
+def test_each_element_that_r4_requires_is_missed(conformance, name):
+    for element in set(MINIMAL[name]) - {
+        "resourceType",
+        "id",
+        "effectiveDateTime",
+        "valueQuantity",
+        "subject",
+        "patient",
+    }:
+        without = {key: value for key, value in MINIMAL[name].items() if key != element}
+        assert conformance.check(without), element
+
+
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+
+def status(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "error", "place"),
+    [
+        ("Condition", {"clinicalStatus": {"text": "active"}}, "code-invalid", ".clinicalStatus"),
+        ("Condition", {"clinicalStatus": status(CLINICAL, "bogus")}, "code-invalid", ".clinicalStatus.coding"),
+        ("Condition", {"clinicalStatus": status(VERIFICATION, "active")}, "code-invalid", ".clinicalStatus.coding"),
+        ("Condition", {"clinicalStatus": status(CLINICAL, "active"), "verificationStatus": status(VERIFICATION, "entered-in-error")}, "invariant", ""),
+        ("Condition", {"clinicalStatus": status(CLINICAL, "active"), "abatementDateTime": "2024"}, "invariant", ".clinicalStatus.coding"),
+        ("Condition", {"stage": [{"type": CONCEPT}]}, "invariant", ".stage[0]"),
+        ("Condition", {"onsetAge": {"value": -1, "system": "http://unitsofmeasure.org", "code": "a"}}, "invariant", ".onsetAge.value"),
+        ("AllergyIntolerance", {"clinicalStatus": None}, "invariant", ""),
+        ("Patient", {"contact": [{"gender": "female"}]}, "invariant", ".contact[0]"),
+        ("Patient", {"telecom": [{"value": "1"}]}, "invariant", ".telecom[0]"),
+        ("Patient", {"birthDate": "1980-01-01T00:00:00Z"}, "value-invalid", ".birthDate"),
+        ("Patient", {"gender": "F"}, "code-invalid", ".gender"),
+        ("Patient", {"deceasedBoolean": True, "deceasedDateTime": "2024"}, "element-choice", ""),
+        ("Patient", {"name": [{"given": ["A", None]}]}, "invariant", ".name[0]"),
+        ("Patient", {"multipleBirthInteger": Decimal("2.0")}, "value-invalid", ".multipleBirthInteger"),
+        ("Communication", {"payload": [{"contentString": "a", "contentReference": {"display": "b"}}]}, "element-choice", ".payload[0]"),
+        ("Communication", {"payload": [{"id": "a", "extension": [{"url": "u:x", "valueCode": "y"}]}]}, "element-choice", ".payload[0]"),
+        ("ServiceRequest", {"orderDetail": [CONCEPT]}, "invariant", ""),
+        ("ServiceRequest", {"quantityRatio": {"numerator": {"value": 1}}}, "invariant", ".quantityRatio"),
+        ("QuestionnaireResponse", {"item": [{"linkId": "a", "item": [{"linkId": "b"}], "answer": [{"valueCode": "c"}]}]}, "element-unknown", ".item[0].answer[0].valueCode"),
+        ("QuestionnaireResponse", {"item": [{"linkId": "a", "item": [{"linkId": "b"}], "answer": [{"valueString": "c"}]}]}, "invariant", ".item[0]"),
+        ("QuestionnaireResponse", {"item": [{"linkId": "a"}] * 2001}, "too-many-items", ".item"),
+        ("DiagnosticReport", {"presentedForm": [{"data": "AAAA"}]}, "invariant", ".presentedForm[0]"),
+        ("DiagnosticReport", {"presentedForm": [{"contentType": "text/plain", "data": "A"}]}, "value-invalid", ".presentedForm[0].data"),
+        ("MedicationRequest", {"dosageInstruction": [{"timing": {"repeat": {"period": 1}}}]}, "invariant", ".dosageInstruction[0].timing.repeat"),
+        ("ImagingStudy", {"series": [{"uid": "1.2"}]}, "element-missing", ".series[0].modality"),
+    ],
+)  # fmt: skip
+def test_the_rules_of_the_other_types_are_kept(conformance, name, changes, error, place):
+    resource = {key: value for key, value in {**MINIMAL[name], **changes}.items() if value is not None}
+    assert (error, f"{name}{place}") in [(issue.error, issue.expression) for issue in conformance.check(resource)]
+
+
+def test_a_list_of_primitives_may_hold_null_where_an_extension_stands_instead(conformance):
+    beside = [None, {"extension": [{"url": "u:x", "valueCode": "y"}]}]
+    assert conformance.check({"resourceType": "Patient", "name": [{"given": ["A", None], "_given": beside}]}) == []
+
+
+@pytest.mark.parametrize("name", ["Jane", "patient", "", 7, None, ["Patient"]])
+def test_an_unknown_type_is_refused_without_repeating_it(conformance, name):
+    with pytest.raises(Malformed) as refusal:
+        conformance.require({"resourceType": name, "id": "a"})
+    assert refusal.value.issues[0].expression == "Resource.resourceType"
+    assert refusal.value.issues[0].code == "not-supported"
+
+
+def test_a_fault_inside_a_bundle_says_in_which_entry(conformance):
+    entries = [{"resource": OBSERVATION}, {"resource": changed({"status": "bogus", "implicitRules": "u:x"})}]
+    issues = conformance.check({"resourceType": "Bundle", "type": "collection", "entry": entries})
+    places = {issue.error: issue.expression for issue in issues}
+    assert places == {
+        "code-invalid": "Bundle.entry[1].resource.status",
+        "implicit-rules": "Bundle.entry[1].resource.implicitRules",
+    }
+
+
+@pytest.mark.parametrize(
+    ("bundle", "place"),
+    [
+        ({"type": "nonsense"}, "Bundle.type"),
+        ({}, "Bundle.type"),
+        ({"type": "transaction", "entry": [{"resource": OBSERVATION}]}, "Bundle.entry[0]"),
+        ({"type": "collection", "entry": [{"resource": OBSERVATION, "request": {"method": "GET", "url": "x"}}]}, "Bundle.entry[0]"),
+        ({"type": "collection", "total": 1}, "Bundle.type"),
+        ({"type": "collection", "entry": [{"resource": OBSERVATION, "search": {"mode": "match"}}]}, "Bundle.entry[0]"),
+        ({"type": "collection", "entry": [{"fullUrl": "urn:uuid:x"}]}, "Bundle.entry[0]"),
+        ({"type": "collection", "entry": [{"fullUrl": "http://x/Patient/1/_history/2", "resource": OBSERVATION}]}, "Bundle.entry[0]"),
+        ({"type": "transaction", "entry": [{"request": {"method": "post", "url": "Patient"}}]}, "Bundle.entry[0].request.method"),
+    ],
+)  # fmt: skip
+def test_the_rules_of_bundles_are_kept(conformance, bundle, place):
+    issues = conformance.check({"resourceType": "Bundle", **bundle})
+    assert place in [(issue.expression or "").removesuffix(".fullUrl") for issue in issues]
+
+
+def test_real_records_have_no_fault(conformance, records):
+    for record in records():
+        assert conformance.check(record) == []
+
+
+def test_no_issue_repeats_a_value_of_the_input(conformance):
+    marker = "Zx9marker"
+    for _, changes, *_ in [*BAD, *UNPROFILED]:
+        resource = changed(changes)
+        for name, value in {"id": f"{marker}!", "language": marker * 3, marker: marker, "issued": marker}.items():
+            resource[name] = value
+        resource["subject"] = {"reference": f"{marker}/{marker}", "display": marker}
+        issues = conformance.check(resource)
+        assert issues
+        assert not [issue for issue in issues if marker in f"{issue.text}{issue.expression}"]
+
+
+def test_the_number_of_issues_is_bounded(conformance):
+    items = [{"linkId": "", "answer": []} for _ in range(1500)]
+    assert len(conformance.check({**MINIMAL["QuestionnaireResponse"], "item": items})) == ISSUE_LIMIT
+
+
+NAMES = st.sampled_from(
+    ["resourceType", "id", "status", "code", "subject", "reference", "contained", "item", "answer", "text", "div", "extension",
+     "url", "meta", "profile", "start", "end", "low", "high", "value", "component", "valueQuantity", "entry", "resource", "x",
+     "_status", "modifierExtension", "implicitRules", "linkId", "coding", "questionnaire", "request", "method", "fullUrl",
+     "type", "parameter", "part", "name", "identifier", "system", "authored", "effectiveDateTime"]
+)  # fmt: skip
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.decimals(allow_nan=False, allow_infinity=False), st.text(max_size=8),
+    st.sampled_from(["Observation", "Patient", "QuestionnaireResponse", "Bundle", "Parameters", "final", "#a", "Patient/1",
+                     "2024-01-01", "transaction", "PUT", "urn:uuid:a", "<div>x</div>", "Patient?identifier=a|b"]),
+)  # fmt: skip
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6), max_leaves=15
+)
+RESOURCES = st.builds(
+    lambda name, rest: {**rest, "resourceType": name},
+    st.sampled_from([*sorted(TAKEN), "Bundle", "Parameters", "Encounter"]),
+    st.dictionaries(NAMES, TREES, max_size=8),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(RESOURCES | st.dictionaries(NAMES, TREES, max_size=8))
+def test_whatever_comes_is_accepted_or_refused_and_never_breaks(conformance, resource):
+    issues = conformance.check(resource)
+    if not issues:
+        conformance.require(resource)
+        return
+    with pytest.raises(Rejected) as refusal:
+        conformance.require(resource)
+    assert refusal.value.status in {400, 422}
+    assert 0 < len(refusal.value.issues) <= ISSUE_LIMIT
