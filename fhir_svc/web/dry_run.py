@@ -110,7 +110,7 @@ def _ids(seed: UUID) -> Iterator[str]:
 
 
 def _patient(submission: Submission, subject: str | None) -> str:
-    found = (submission.subject or "").removeprefix("Patient/")
+    found = (submission.subject or subject or "").removeprefix("Patient/")
     if not found:
         raise Unprocessable("The data names no patient.", expression="Parameters.parameter", code="required")
     if subject is not None and subject != found:

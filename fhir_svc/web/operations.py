@@ -96,7 +96,10 @@ def _issues(resource: object, kind: str, resource_id: str | None, got: Receipt) 
         return read_single(resource, got.reading, type=kind, id=resource_id).warnings
     if resource.get("resourceType") != kind:
         return (Issue("invalid", "wrong-type", "The resource is of another type than the address.", "resourceType"),)
-    return tuple(got.reading.conformance.check(resource))
+    schema = services().intake.whole()
+    if kind not in schema.types:
+        return (Issue("not-supported", "unchecked", "Resources of this type are not checked here.", severity="warning"),)
+    return tuple(schema.check(resource))
 
 
 def _stored(actor: Actor, kind: str, resource_id: str | None) -> dict[str, object]:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, Final, cast
 
 from flask import current_app
@@ -23,15 +25,20 @@ from fhir_svc.web.limits import Budgets
 
 EXTENSION: Final = "fhir_svc"
 SCHEMA: Final = "schema/fhir-r4.schema.json"
+WHOLE_SCHEMA: Final = "schema/fhir-r4-all.schema.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What intake checks with: the compiled R4 schema, the questionnaires by `url|version`, our own profiles."""
+    """What intake checks with: the compiled R4 schema, the questionnaires by `url|version`, our own profiles.
+
+    `whole` compiles, when first asked, the schema of the types that this service writes as well.
+    """
 
     conformance: Conformance
     questionnaires: Mapping[str, Mapping[str, Any]]
     profiles: frozenset[str]
+    whole: Callable[[], Conformance]
 
     def reading(self, at: datetime, *, own_bases: Collection[str], new_id: Callable[[], str]) -> Reading:
         """Prepare to read one submission that came at `at`."""
@@ -79,10 +86,19 @@ def build(settings: Settings, database: Database | None = None, *, like: Service
 
 def _load(settings: Settings) -> tuple[Knowledge, Intake, str]:
     artefacts = load_artefacts(settings.profiles_dir)
-    schema = json.loads((settings.profiles_dir / SCHEMA).read_text(encoding="utf-8"))
-    intake = Intake(Conformance(schema), _by_canonical(artefacts, "Questionnaire"), _profiles(artefacts))
+    intake = Intake(
+        _compiled(settings.profiles_dir / SCHEMA),
+        _by_canonical(artefacts, "Questionnaire"),
+        _profiles(artefacts),
+        partial(_compiled, settings.profiles_dir / WHOLE_SCHEMA),
+    )
     knowledge = Knowledge(artefacts)
     return knowledge, intake, f"{knowledge.plan['url']}|{knowledge.plan['version']}"
+
+
+@cache
+def _compiled(schema: Path) -> Conformance:
+    return Conformance(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def _by_canonical(artefacts: Collection[Mapping[str, Any]], kind: str) -> dict[str, Mapping[str, Any]]:

@@ -1,0 +1,129 @@
+"""`$validate` and the dry run `$evaluate`: what they say, and that they leave nothing behind."""
+
+import json
+
+import pytest
+
+from tests.web.cast import SYNTHEA, codes, intake_form, observation, patient, record
+
+EVALUATE = "/fhir/PlanDefinition/lbp-lss/$evaluate"
+AS_OF = "2026-03-01T09:00:00Z"
+
+
+def parameters(data, **more):
+    names = {"subject": "valueString", "asOf": "valueDateTime"}
+    return {
+        "resourceType": "Parameters",
+        "parameter": [
+            *([{"name": "data", "resource": data}] if data else []),
+            *({"name": name, names[name]: value} for name, value in more.items()),
+        ],
+    }
+
+
+def dry_run(house, *resources, **more):
+    return house.call("POST", EVALUATE, parameters(record(*resources), **({"asOf": AS_OF} | more)))
+
+
+def outcomes_of(answer):
+    trace = answer.json["entry"][0]["resource"]["contained"][0]["parameter"]
+    rules = [{part["name"]: part for part in one["part"]} for one in trace if one["name"] == "rule"]
+    return {rule["id"]["valueString"]: rule["outcome"]["valueCode"] for rule in rules}
+
+
+def test_a_dry_run_says_what_would_be_written_and_writes_nothing(shared_house):
+    before = [shared_house.rows(table) for table in ("resources", "work", "submissions")]
+    answer = dry_run(shared_house, patient(id="p1"), intake_form(id="f1"))
+    assert answer.status_code == 200
+    assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", "collection")
+    guidance = answer.json["entry"][0]["resource"]
+    assert (guidance["resourceType"], guidance["occurrenceDateTime"]) == (
+        "GuidanceResponse",
+        "2026-03-01T09:00:00.000Z",
+    )
+    assert outcomes_of(answer)["R01"] == "met"
+    kinds = [entry["resource"]["resourceType"] for entry in answer.json["entry"]]
+    assert {"ServiceRequest", "Task", "RequestGroup", "Provenance"} <= set(kinds)
+    assert [shared_house.rows(table) for table in ("resources", "work", "submissions")] == before
+
+
+def test_the_same_dry_run_gives_the_same_bytes(shared_house):
+    first, second = (dry_run(shared_house, patient(id="p1"), intake_form(id="f1")) for _ in range(2))
+    assert first.data == second.data
+    other = dry_run(shared_house, patient(id="p1"), intake_form(id="f1"), asOf="2026-03-01T10:00:00Z")
+    assert other.data != first.data
+
+
+def test_everything_a_dry_run_gives_is_valid_fhir(shared_house, built):
+    answer = dry_run(shared_house, patient(id="p1"), intake_form(id="f1"))
+    for entry in answer.json["entry"]:
+        assert built.intake.whole().check_r4(entry["resource"]) == [], entry["resource"]["resourceType"]
+
+
+def test_a_dry_run_reads_only_what_it_is_given(house):
+    house.call("PUT", "/fhir/QuestionnaireResponse/f1", intake_form(id="f1"))
+    assert outcomes_of(dry_run(house, patient(id="p1")))["R01"] == "cannot-tell"
+
+
+@pytest.mark.parametrize("path", SYNTHEA, ids=lambda path: path.stem)
+def test_a_whole_record_can_be_evaluated(shared_house, path):
+    whole = json.loads(path.read_text()) | {"type": "collection"}
+    for entry in whole["entry"]:
+        entry.pop("request", None)
+    answer = shared_house.call("POST", EVALUATE, parameters(whole, asOf="2026-11-01T00:00:00Z"))
+    assert answer.status_code == 200, answer.text[:400]
+
+
+def test_physicians_may_ask_and_admins_may_not(shared_house):
+    body = parameters(record(patient(id="p1")))
+    assert shared_house.as_person("alice", "POST", EVALUATE, body).status_code == 200
+    assert shared_house.as_person("ada", "POST", EVALUATE, body).status_code == 403
+    assert shared_house.call("POST", EVALUATE, body, scope="system/Observation.rs").status_code == 403
+    assert shared_house.call("POST", EVALUATE, body, scope="system/PlanDefinition.r").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (parameters(None), 422),
+        (parameters(observation()), 422),
+        (parameters(record(observation("Patient/a", id="1"), observation("Patient/b", id="2"))), 422),
+        (parameters(record(patient(id="p1")), subject="Patient/other"), 422),
+        (parameters(record(patient(id="p1")), asOf="yesterday"), 400),
+        (parameters(record(patient(id="p1")), asOf="2026-03-01T09:00:00"), 400),
+        (parameters(record(patient(id="p1") | {"gender": "nonsense"})), 400),
+        (observation(), 400),
+        ({"resourceType": "Parameters", "parameter": [{"name": "nonsense", "valueString": "x"}]}, 400),
+        ({"resourceType": "Parameters", "parameter": [7]}, 400),
+    ],
+)
+def test_a_dry_run_of_something_else_is_refused(shared_house, body, status):
+    answer = shared_house.call("POST", EVALUATE, body)
+    assert answer.status_code == status, answer.text
+    assert answer.json["resourceType"] == "OperationOutcome"
+
+
+def test_an_unknown_plan_is_not_found(shared_house):
+    answer = shared_house.call("POST", "/fhir/PlanDefinition/none/$evaluate", parameters(record(patient(id="p1"))))
+    assert (answer.status_code, codes(answer)) == (404, ["not-found"])
+
+
+def test_a_good_resource_is_called_valid_and_not_stored(house):
+    for path in ("/fhir/Observation/$validate", "/fhir/Observation/o1/$validate"):
+        answer = house.call("POST", path, observation(id="o1"))
+        assert (answer.status_code, codes(answer)) == (200, ["valid"])
+    wrapped = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": observation()}]}
+    assert codes(house.call("POST", "/fhir/Observation/$validate", wrapped)) == ["valid"]
+    assert (house.rows("resources"), house.rows("submissions")) == (0, 0)
+
+
+def test_a_stored_resource_can_be_validated(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    assert codes(house.call("POST", "/fhir/Observation/o1/$validate", "")) == ["valid"]
+    assert house.call("POST", "/fhir/Observation/none/$validate", "").status_code == 404
+
+
+def test_what_the_service_writes_can_be_validated_too(shared_house):
+    answer = shared_house.call("POST", "/fhir/Task/$validate", {"resourceType": "Task", "status": "nonsense"})
+    assert answer.status_code == 200
+    assert "code-invalid" in {issue["code"] for issue in answer.json["issue"]}
