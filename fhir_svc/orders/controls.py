@@ -5,13 +5,14 @@ A control that replaces or blocks never loses an order silently where it is stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fhir_svc.criteria.findings import Control
 from fhir_svc.decision import Concern, Outcome, Review
 from fhir_svc.orders.candidates import Candidate, merged
 from fhir_svc.orders.definitions import Ladder
+from fhir_svc.record import Stored
 
 CONSULT = "RADIOLOGY_CONSULT"
 
@@ -23,13 +24,14 @@ _FIRST = ("R14", "R13", "R15")
 class Passage:
     """The candidates on their way through the controls, and what the controls did.
 
-    `removed` are order keys that a control replaced or blocked; `touched` the rules that changed, held or flagged
-    something; `unclear` those that could have, had their facts been known; `rules` all that have controls.
+    `cleared` are checks that a physician has answered, with the answer; `removed` order keys that a control replaced or
+    blocked; `touched` the rules that changed, held or flagged something; `unclear` those that could have, had their
+    facts been known; `rules` all that have controls.
     """
 
     candidates: list[Candidate]
     ladder: Ladder
-    cleared: frozenset[str] = frozenset()
+    cleared: Mapping[str, Stored] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
@@ -46,7 +48,10 @@ class Passage:
             self._apply(own, blocks)
             blocks += [held for held in own if held.effect == "block" and held.outcome is Outcome.MET]
         for held in controls:
-            if held.effect == "hold" and held.blocker not in self.cleared:
+            answer = self.cleared.get(held.blocker or "")
+            if held.effect == "hold" and answer is not None:
+                self._show(held, answer)
+            elif held.effect == "hold":
                 self._each(held, self.candidates, _hold)
         return self
 
@@ -64,6 +69,15 @@ class Passage:
             if held.effect == "flag":
                 self._each(held, [*self.candidates, *(gone for gone in entering if gone not in self.candidates)], _same)
         self._settle_swaps(swaps, own)
+
+    def _show(self, held: Control, answer: Stored) -> None:
+        """A check that a physician has answered holds nothing; the answer is evidence of what it would have held."""
+        self.candidates = [
+            replace(found, attached=(*found.attached, answer))
+            if held.outcome is Outcome.MET and found.key in held.orders
+            else found
+            for found in self.candidates
+        ]
 
     def _each(
         self, held: Control, reached: Sequence[Candidate], effect: Callable[[Control, Candidate], Candidate | None]

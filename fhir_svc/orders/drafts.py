@@ -14,6 +14,7 @@ from fhir_svc.orders.definitions import key_of
 from fhir_svc.orders.identity import references
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import fresh
+from fhir_svc.orders.terms import extensions
 from fhir_svc.orders.trace import guidance
 from fhir_svc.orders.writes import Writes
 from fhir_svc.record import Record
@@ -93,11 +94,19 @@ def _raise(sheet: Sheet, flag: Resource) -> bool:
 def _implicated(sheet: Sheet, concern: Concern, drafts: Sequence[Resource]) -> list[str]:
     """The drafts that a concern touches: of its order, or drafted in its place."""
     if concern.order is None:
-        return []
+        return _resting_on(sheet, {fact.name for fact in concern.facts}, drafts)
     swapped = {order.key for order in sheet.decision.orders if order.instead_of == concern.order}
     wanted = {concern.order, *swapped}
     new = [f"ServiceRequest/{draft['id']}" for draft in drafts if key_of(draft) in wanted]
     held = [kept.existing.local for kept in sheet.decision.kept if kept.order.key in wanted]
+    return [*new, *held]
+
+
+def _resting_on(sheet: Sheet, names: set[str], drafts: Sequence[Resource]) -> list[str]:
+    """The drafts of which a rule reads one of these facts."""
+    rules = {rule.id for rule in sheet.decision.rules for fact in rule.facts if fact.name in names}
+    new = [f"ServiceRequest/{draft['id']}" for draft in drafts if rules & set(extensions(draft, "rule"))]
+    held = [kept.existing.local for kept in sheet.decision.kept if rules & set(kept.order.rules)]
     return [*new, *held]
 
 

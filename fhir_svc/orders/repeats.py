@@ -38,7 +38,7 @@ class Repeats:
         """Draft it, or hold it back."""
         order = _order(candidate, rules)
         same = [held for held in self._orders(kind) if held.content.get("status") in _STANDING]
-        holding = [held for held in same if self._holds(held, order)]
+        holding = [held for held in same if self._holds(held, order, basis(rules))]
         decided = [held for held in self._orders(kind) if _decided(held) and held.ours]
         settled = [held for held in decided if self._settles(held, order, rules)]
         if holding or settled:
@@ -54,11 +54,17 @@ class Repeats:
         found = [held for held in self.record.of("ServiceRequest") if held.id not in self.gone or not held.ours]
         return [held for held in found if key_of(held.content, [kind]) == kind.key]
 
-    def _holds(self, held: Stored, order: Order) -> bool:
-        ranks = self.ladder.rank(held.content.get("priority")), self.ladder.rank(order.priority)
-        if ranks[0] > ranks[1]:
+    def _holds(self, held: Stored, order: Order, values: str) -> bool:
+        # a priority that a physician lowered stands while the deciding values are the same
+        revised = values in extensions(held.content, "basis") and self._revised(held)
+        if self.ladder.rank(held.content.get("priority")) > self.ladder.rank(order.priority) and not revised:
             return False
         return not self.ladder.presses(order.priority) or self.at - self._since(held) < self.ladder.repeat_after
+
+    def _revised(self, held: Stored) -> bool:
+        stated = [found.content for found in self.record.of("Provenance", ours=True) if held.ours]
+        revisions = [one for one in stated if any(entity["role"] == "revision" for entity in one.get("entity", ()))]
+        return any(target["reference"].startswith(f"{held.local}/") for one in revisions for target in one["target"])
 
     def _since(self, held: Stored) -> datetime:
         authored = [held.content.get("authoredOn")]

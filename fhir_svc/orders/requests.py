@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_svc.decision import Kept, Order, RuleOutcome, Withdrawal
+from fhir_svc.decision import Kept, Order, Outcome, RuleOutcome, Withdrawal
 from fhir_svc.orders.definitions import order_kind
 from fhir_svc.orders.identity import derived, order_value, references
 from fhir_svc.orders.repeats import basis
@@ -48,9 +48,8 @@ def refreshed(sheet: Sheet, kept: Kept) -> Resource | None:
     if held["status"] != "draft":
         return None
     new = fresh(held)
-    others = [found for found in held.get("extension", ()) if found["url"] not in map(extension, _OURS)]
-    new["extension"] = [*others, *_extensions(sheet, kept.order)]
-    new["supportingInfo"] = _supporting(kept.order) or held.get("supportingInfo", [])
+    new["extension"] = [*_others(sheet, kept), *_extensions(sheet, kept.order)]
+    new["supportingInfo"] = _with_screening(sheet, kept)
     said = {note["text"] for note in held.get("note", ())}
     added = [text for text in _rule_notes(sheet, kept.order) if text not in said]
     new["note"] = [*held.get("note", ()), *({"text": text} for text in added)]
@@ -77,6 +76,30 @@ def _extensions(sheet: Sheet, order: Order) -> list[Resource]:
     blockers = [{"url": extension("blocker"), "valueCode": blocker} for blocker in order.blockers]
     swapped = [{"url": extension("instead-of"), "valueCode": order.instead_of}] if order.instead_of else []
     return [*rules, *blockers, *swapped, {"url": extension("basis"), "valueString": basis(_rules(sheet, order))}]
+
+
+def _others(sheet: Sheet, kept: Kept) -> list[Resource]:
+    """Extensions that are not of this evaluation: other people's, and rules of the draft that nothing has withdrawn."""
+    withdrawn_rules = {rule.id for rule in sheet.decision.rules if rule.outcome is Outcome.NOT_MET}
+    gone = {*withdrawn_rules, *kept.order.rules}
+    return [
+        found
+        for found in kept.existing.content.get("extension", ())
+        if found["url"] not in map(extension, _OURS)
+        or (found["url"] == extension("rule") and found.get("valueCode") not in gone)
+    ]
+
+
+def _with_screening(sheet: Sheet, kept: Kept) -> list[Resource]:
+    """The evidence of now, and what a physician's own screening added to the draft."""
+    cited = [held["reference"] for held in kept.existing.content.get("supportingInfo", ())]
+    screened = [name for name in cited if name.startswith("Observation/") and _local(name) in sheet.ours]
+    names = {*references((*kept.order.evidence, *kept.order.attached)), *screened}
+    return [{"reference": name} for name in sorted(names or cited)]
+
+
+def _local(name: str) -> str:
+    return name.partition("/_history/")[0]
 
 
 def _rules(sheet: Sheet, order: Order) -> list[RuleOutcome]:

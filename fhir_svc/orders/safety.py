@@ -25,7 +25,7 @@ from fhir_svc.record import Record, Site, Stored
 
 _SIGNED = frozenset({"active", "on-hold"})
 
-# R14 is met whenever pregnant = yes, whether or not a draft is there to control.
+# R14 is met whenever pregnant = yes, whether or not a draft is there to control: by what it does, not what it holds.
 _STANDS_ALONE = frozenset({"R14"})
 
 
@@ -49,6 +49,8 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
         because = distinct(found.reasons, reasons(kinds[found.key], own, record, knowledge))
         repeats.take(replace(found, reasons=because), kinds[found.key], own)
 
+    pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}
+    passage.touched |= pregnant & _STANDS_ALONE
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
     reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage)]
     reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
@@ -96,8 +98,11 @@ def _kinds(findings: Findings, knowledge: Knowledge) -> Mapping[str, OrderKind]:
 
 def _controls(findings: Findings, record: Record, knowledge: Knowledge) -> list[Control]:
     """The plan's controls; those that a physician's own screening turns on count as met."""
-    on = turned_on(record, knowledge)
-    return [replace(held, outcome=Outcome.MET) if held.id in on else held for held in findings.controls]
+    on = turned_on(record, knowledge, findings.facts)
+    return [
+        replace(held, outcome=Outcome.MET, facts=(*held.facts, on[held.id])) if held.id in on else held
+        for held in findings.controls
+    ]
 
 
 def _after_suppression(findings: Findings, earlier: Screened) -> list[RuleOutcome]:
@@ -143,9 +148,7 @@ def _settled(
     said |= dict.fromkeys(passage.unclear - passage.touched, Outcome.CANNOT_TELL)
     said["R16"] = Outcome.MET if repeats.suppressed else earlier.outcome
     said["R43"] = Outcome.MET if revised else Outcome.NOT_MET
-    for rule in passage.rules - said.keys():
-        stands = rule in _STANDS_ALONE and rules[rule].outcome is Outcome.MET
-        said[rule] = Outcome.MET if stands else Outcome.NOT_MET
+    said |= dict.fromkeys(passage.rules - said.keys(), Outcome.NOT_MET)
     return [replace(rule, outcome=said.get(rule.id, rule.outcome)) for rule in rules.values()]
 
 

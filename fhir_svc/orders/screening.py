@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fhir_svc.decision import Fact
 from fhir_svc.errors import Unprocessable
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import task_definition
@@ -21,8 +22,8 @@ from fhir_svc.record import Json, Record, Stored
 class Answer:
     """One legal answer to a check: the parameter it comes in, the check, what it is stored as, and what it does.
 
-    `clears` lifts the check from a draft; `standing` lifts it from later drafts too; `control` names the control of the
-    plan that it turns on.
+    `clears` lifts the check from a draft; `standing` lifts it from later drafts too; `controls` are the controls of the
+    plan that it turns on, each with the fact that must be true for it (None: always).
     """
 
     parameter: str
@@ -31,7 +32,7 @@ class Answer:
     value: Mapping[str, Any]
     clears: bool
     standing: bool
-    control: str | None
+    controls: tuple[tuple[str, str | None], ...]
 
 
 def answers(knowledge: Knowledge) -> list[Answer]:
@@ -77,22 +78,28 @@ def screened(draft: Json, task: Json, given: list[Answer], evidence: list[str]) 
     return new | ({"extension": kept} if kept else {}) | {"supportingInfo": [{"reference": name} for name in named]}
 
 
-def cleared(record: Record, knowledge: Knowledge) -> frozenset[str]:
-    """The checks that a physician has answered for this patient, where the answer stands for later drafts."""
-    return frozenset(held.blocker for held in _newest(record, knowledge) if held.standing and held.clears)
+def cleared(record: Record, knowledge: Knowledge) -> dict[str, Stored]:
+    """The checks that a physician has answered, where the answer stands for later drafts, and where it was said."""
+    return {held.blocker: said for held, said in _newest(record, knowledge) if held.standing and held.clears}
 
 
-def turned_on(record: Record, knowledge: Knowledge) -> frozenset[str]:
-    """The ids of the controls that a physician's own newest answers turn on."""
-    return frozenset(held.control for held in _newest(record, knowledge) if held.control)
+def turned_on(record: Record, knowledge: Knowledge, facts: Mapping[str, Fact]) -> dict[str, Fact]:
+    """The ids of the controls that a physician's own newest answers turn on, with the answer."""
+    return {
+        control: Fact(held.code["code"], held.value["code"], None, said.content.get("effectiveDateTime"), (said,))
+        for held, said in _newest(record, knowledge)
+        for control, fact in held.controls
+        if fact is None or (fact in facts and facts[fact].value is True)
+    }
 
 
-def _newest(record: Record, knowledge: Knowledge) -> Iterator[Answer]:
+def _newest(record: Record, knowledge: Knowledge) -> Iterator[tuple[Answer, Stored]]:
     found = sorted(record.of("Observation", ours=True), key=lambda held: held.received, reverse=True)
     known = answers(knowledge) if found else []
-    for code in {held.code["code"] for held in known}:
+    for code in sorted({held.code["code"] for held in known}):
         said = next((held for held in found if _codes(held, "code") == [code] and _is_valid(held)), None)
-        yield from (held for held in known if said and held.code["code"] == code and _says(said, held))
+        if said is not None:
+            yield from ((held, said) for held in known if held.code["code"] == code and _says(said, held))
 
 
 def _says(stored: Stored, answer: Answer) -> bool:
@@ -119,5 +126,10 @@ def _answer(held: Json) -> Answer:
         value=parts(held, "answer")[0],
         clears=parts(held, "clears")[0],
         standing=bool(parts(held, "standing")),
-        control=next(iter(parts(held, "control")), None),
+        controls=tuple(_control(name) for name in parts(held, "control")),
     )
+
+
+def _control(said: str) -> tuple[str, str | None]:
+    name, _, fact = said.partition(" if ")
+    return name, fact or None

@@ -30,8 +30,9 @@ def review(sheet: Sheet, held: Review) -> Resource:
     """The Task for a physician that is no order; for a signed order it goes to the signer."""
     about = held.about
     identity = sheet.once("Task", "review", held.reason, *held.rules, rules=held.rules, more=_on(held))
-    text, within, start = _wording(sheet, held)
-    due = start + within if within else sheet.ladder.deadline(held.priority, held.level, sheet.decision.at)
+    text, within = _wording(sheet, held)
+    sent = _sent(sheet, held)
+    due = sent + within if sent and within else sheet.ladder.deadline(held.priority, held.level, sheet.decision.at)
     task = _task(sheet, "task-review", identity, held.priority, due) | {
         "focus": sheet.reason,
         "reasonCode": rule_concept(sheet, held.reason),
@@ -66,8 +67,8 @@ def _on(held: Review) -> tuple[str, ...]:
     return (held.about.local,) if held.about else ()
 
 
-def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None, datetime]:
-    """What to say, and where the reason has its own target time: that, counted from the message that asks for it."""
+def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None]:
+    """What to say, and the target time of the reason itself where it has one, counted from the message that asks."""
     definition = task_definition(sheet.knowledge, "task-review")
     reasons = (held.reason, "R43") if held.about else (held.reason,)
     found = [
@@ -75,7 +76,7 @@ def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None, datetim
     ]
     said = held.text or (parts(found[0], "text")[0] if found else _title(sheet, held.reason))
     within = parts(found[0], "within") if found else []
-    return said, duration(within[0]) if within else None, _sent(sheet, held) or sheet.decision.at
+    return said, duration(within[0]) if within else None
 
 
 def _sent(sheet: Sheet, held: Review) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fhir_svc.orders import states
+from fhir_svc.orders import provenance, screening, states
 from fhir_svc.record import Site
 
 LOINC = "http://loinc.org"
@@ -303,3 +303,30 @@ def test_a_withdrawn_red_flag_becomes_inactive_and_a_returning_one_active(bench,
     _, third, _ = bench.run(findings("met", 2), *held, seed="s3")
     assert [flag["status"] for flag in of(third, "Flag")] == ["active"]
     assert of(third, "Flag")[0]["id"] == of(first, "Flag")[0]["id"]
+
+
+def test_a_priority_that_a_physician_lowered_stands_while_the_values_are_the_same(bench, want):
+    _, _, held = bench.run(routine(bench, want, priority="urgent"), bench.form())
+    draft = next(item for item in held if item.type == "ServiceRequest")
+    lowered = bench.stored("ServiceRequest", draft.id, 2, ours=True, **{**_rest(draft.content), "priority": "routine"})
+    stated = provenance.revised(lowered.reference, draft.reference, by=ALICE, at=bench.at)
+    told = bench.stored("Provenance", stated["id"], ours=True, **_rest(stated))
+    held = (*(item for item in held if item is not draft), lowered, told)
+    assert bench.decide(routine(bench, want, priority="urgent"), *held).orders == ()
+    assert bench.decide(routine(bench, want, priority="urgent", value="worse"), *held).orders
+
+
+def test_a_refreshed_draft_keeps_the_physicians_screening(bench, want, safety_controls, shelf, of):
+    wants, rules = [want("MRI_L_WO", "urgent", "R02")], [bench.rule("R02", bench.fact("x", "yes", bench.form()))]
+    findings = bench.findings(wants, rules, safety_controls("R13.unanswered"))
+    _, _, held = bench.run(findings, bench.form())
+    draft = next(item for item in held if item.type == "ServiceRequest")
+    answer = screening.chosen(shelf, {"mr": "no"})
+    observed = screening.observation(answer[0], draft.content, by=ALICE, at=bench.at)
+    evidence = bench.stored("Observation", observed["id"], ours=True, **_rest(observed))
+    screened = screening.screened(draft.content, {"status": "requested"}, answer, [evidence.reference])
+    newer = bench.stored("ServiceRequest", draft.id, 2, ours=True, **_rest(screened))
+    held = (*(item for item in held if item is not draft), newer, evidence)
+    decision, writes, _ = bench.run(findings, *held, seed="s2")
+    assert decision.orders == ()
+    assert writes.writes == ()

@@ -233,7 +233,7 @@ def test_concerns_name_the_draft_they_touch(rich, of):
         ]
         for held in of(writes, "DetectedIssue")
     }
-    assert found == {"conflict": [], "contraindication": ["CTM_L"]}
+    assert found == {"conflict": ["CTM_L", "ED_REFERRAL"], "contraindication": ["CTM_L"]}
 
 
 def test_the_proposal_holds_what_is_new_and_is_the_result(rich, of):
