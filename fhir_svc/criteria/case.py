@@ -112,7 +112,7 @@ class Case:
             self.next_change = instant
 
     def inside(self, moment: Moment, window: Window) -> bool | None:
-        """Whether a moment lies in a window; None where it may or may not. Leaves the edges behind."""
+        """Whether a moment lies in a window; None for a partial date that may. Leaves the edges behind."""
         if moment.start > self.latest:
             self.edge(moment.start)
             return False
@@ -126,8 +126,6 @@ class Case:
         start, end = moment.start + length, moment.end + length
         self.edge(start)
         self.edge(end)
-        if start > self.at:
-            return True
         if end <= self.at:
             return False
         return True if moment.is_whole_day else None
@@ -143,7 +141,7 @@ class Case:
                 self.edge(midnight(window.since.after(day), self.zone))
         inside = [day <= newest and (oldest is None or day > oldest) for day in (first, last)]
         if all(inside):
-            return True
+            return True if moment.is_whole_day or window.since is None else None
         beyond = first > newest or (oldest is not None and last <= oldest)
         return False if beyond else None
 

@@ -19,7 +19,16 @@ from typing import Any, Protocol
 
 from fhir_svc.errors import Broken
 
-Known = bool | str | Fraction
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number that is known to lie between two others, inclusive: the age of a partial birth date."""
+
+    low: Fraction
+    high: Fraction
+
+
+Known = bool | str | Fraction | Between
 """What a fact can be worth inside an expression; None is unknown, FHIRPath's empty collection."""
 
 Lookup = Callable[[str], Known | None]
@@ -228,8 +237,11 @@ def _compare(apply: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return compare
 
 
-def _order(apply: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def compare(left: Known, right: Known) -> bool:
+def _order(apply: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:
+    def compare(left: Known, right: Known) -> bool | None:
+        if isinstance(left, Between):
+            low, high = compare(left.low, right), compare(left.high, right)
+            return low if low is high else None
         if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
             raise Broken("an expression orders values that are no numbers")
         return apply(left, right)

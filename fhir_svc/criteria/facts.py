@@ -14,7 +14,7 @@ from fhir_svc.criteria import history, measurements, trends
 from fhir_svc.criteria.answers import CONFLICT, answer
 from fhir_svc.criteria.case import Case, Kind
 from fhir_svc.criteria.declarations import Declaration, Item
-from fhir_svc.criteria.expressions import Known
+from fhir_svc.criteria.expressions import Between, Known
 from fhir_svc.criteria.forms import is_idle
 from fhir_svc.criteria.moments import midnight, whole_years
 from fhir_svc.criteria.readings import NO, UNKNOWN, YES, Reading
@@ -24,7 +24,7 @@ UNSURE = "unsure"
 
 
 def age(case: Case, _: Declaration) -> Reading:
-    """Kind `age`: whole years at T; of a partial birth date only where both ends agree."""
+    """Kind `age`: whole years at T; of a partial birth date a range, used where both ends agree."""
     patient = case.record.patient
     born = case.moment(patient.content.get("birthDate")) if patient else None
     if patient is None or born is None or born.first > case.today:
@@ -33,7 +33,7 @@ def age(case: Case, _: Declaration) -> Reading:
     for day in {born.first, born.last}:
         case.edge(midnight(_next_birthday(day.month, day.day, case), case.zone))
     if len(years) > 1:
-        return Reading(date=born.text, sources=(patient,), unusable=True)
+        return Reading(Between(Fraction(min(years)), Fraction(max(years))), "a", born.text, (patient,))
     return Reading(Fraction(years.pop()), "a", born.text, (patient,), whole=True)
 
 

@@ -160,7 +160,7 @@ def _sessions(case: Case, declared: Declaration) -> list[Entry]:
 def _elsewhere(stored: Stored, declared: Declaration) -> bool:
     """Whether a body site names another region; one that we can't read counts as ours."""
     sites = stored.content.get("bodySite", ())
-    sites = sites if isinstance(sites, list) else [sites]
+    sites = [sites] if isinstance(sites, Mapping) else sites
     if not sites:
         return False
     return all(has_code([site], declared.others) or says([site], _other_words(declared)) for site in sites)

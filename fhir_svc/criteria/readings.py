@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
-from fhir_svc.criteria.expressions import Known
+from fhir_svc.criteria.expressions import Between, Known
 from fhir_svc.decision import Fact, Value
 from fhir_svc.record import Stored
 
@@ -46,6 +46,8 @@ NO = Reading(value=False)
 
 def shown(value: Known | None, *, whole: bool = False) -> Value | None:
     """A value as it is shown: an integer where it counts, else a decimal, rounded to twelve digits where it must be."""
+    if isinstance(value, Between):
+        return None
     if not isinstance(value, Fraction):
         return value
     if whole and value.denominator == 1:

@@ -188,21 +188,19 @@ def _told_sessions(case: Case, declared: Declaration) -> Iterator[Session]:
 
 
 def missed_sessions(case: Case, declared: Declaration) -> Reading:
-    """Kind `missed-sessions`: how many of the newest scheduled sessions in a row were not done; unknown without any."""
+    """Kind `missed-sessions`: how many of the newest scheduled sessions in a row were not done."""
     found = [entry for entry in entries(case, declared) if entry.moment is not None and entry.moment.is_whole_day]
     found.sort(key=_session_age, reverse=True)
-    if not found:
-        return UNKNOWN
     missed = list(takewhile(lambda entry: entry.stored.content.get("status") in declared.values, found))
     sources = tuple(entry.stored for entry in missed or found[:1])
-    newest = found[0].moment
+    newest = found[0].moment if found else None
     return Reading(Fraction(len(missed)), date=newest.text if newest else None, sources=sources, whole=True)
 
 
 def _session_age(entry: Entry) -> tuple[object, bool, str]:
     """On one day a session that was done counts as the later one."""
     assert entry.moment is not None  # noqa: S101 - chosen by day
-    return entry.moment.first, entry.stored.content.get("status") not in {"not-done"}, entry.stored.id
+    return entry.moment.first, entry.stored.content.get("status") == "completed", entry.stored.id
 
 
 def silence(case: Case, declared: Declaration) -> Reading:
