@@ -66,7 +66,7 @@ def _known(questionnaires: Mapping[str, Json]) -> str:
 
 def _items(parent: Json) -> list[Json]:
     items = parent.get("item")
-    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def link_ids(parent: Json) -> Iterator[str]:
@@ -129,7 +129,7 @@ class _Form:
             text = "Give one answer; this question takes no more."
             self._faults.add(Fault.ANSWER_REPEATED, text, f"{where}.answer[1]")
         for index, answer in enumerate(answers):
-            if isinstance(answer, Mapping):
+            if isinstance(answer, dict):
                 self._answer(answer, asked, f"{where}.answer[{index}]")
                 self.children(answer, asked, f"{where}.answer[{index}]")
         if answers and not enabling.is_enabled(asked, self._answered):

@@ -78,20 +78,23 @@ def check_full_urls(entries: Sequence[Node], path: str, faults: Faults) -> None:
 
 def requested(entries: Sequence[Node], path: str, reading: Reading, faults: Faults, *, first: int = 0) -> list[Entry]:
     """What the entries of a transaction or batch (from index `first` on) ask for; what can't be asked is a fault."""
+    bases = references.Bases(reading.own_bases)
     return [
         entry
         for index, given in enumerate(entries, first)
-        if (entry := _requested(given, index, f"{path}.entry[{index}]", reading, faults))
+        if (entry := _requested(given, index, f"{path}.entry[{index}]", reading, bases, faults))
     ]
 
 
-def _requested(given: Node, index: int, where: str, reading: Reading, faults: Faults) -> Entry | None:
+def _requested(
+    given: Node, index: int, where: str, reading: Reading, bases: references.Bases, faults: Faults
+) -> Entry | None:
     request, resource = given.get("request"), given.get("resource")
     request = request if isinstance(request, dict) else {}
     method, url = str(request.get("method")), request.get("url")
     if not _is_for_us(given, method, where, faults) or not isinstance(url, str):
         return None
-    url = references.Bases(reading.own_bases).local(url) or url.removeprefix("/")
+    url = bases.local(url) or url.removeprefix("/")
     kind, target, condition = _target(url)
     if not _may_be_asked(method, kind, target or condition, resource, where, faults):
         return None

@@ -35,7 +35,7 @@ def answers_of(response: Json) -> dict[str, list[Any]]:
 
 def _list(node: Json, name: str) -> list[Json]:
     value = node.get(name)
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def is_enabled(asked: Json, answered: Answered) -> bool:
@@ -62,13 +62,13 @@ def _is_met(condition: Json, answered: Answered) -> bool:
 
 def equal(one: Any, other: Any) -> bool:
     """Codings are equal by system and code, quantities also by value, all else by value and kind."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    if isinstance(one, dict) and isinstance(other, dict):
         return all(one.get(name) == other.get(name) for name in ("system", "code", "value"))
     return type(one) is type(other) and bool(one == other)
 
 
 def _compares(compare: Callable[[Any, Any], bool], one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    if isinstance(one, dict) and isinstance(other, dict):
         same_unit = one.get("system") == other.get("system") and one.get("code") == other.get("code")
         return same_unit and _compares(compare, one.get("value"), other.get("value"))
     numbers = isinstance(one, int | Decimal) and isinstance(other, int | Decimal)

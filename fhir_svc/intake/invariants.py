@@ -41,19 +41,19 @@ def nodes(root: Any) -> Iterator[Node]:
 
 def is_plain(resource: Node) -> bool:
     """Whether no rule of this module can concern the resource: true of most, and told in one quick walk."""
+    seen = 0
     stack: list[Any] = [resource]
     while stack:
         node = stack.pop()
         if type(node) is dict:
+            seen += 1
             if not _MARKS.isdisjoint(node) or str(node.get("reference"))[:1] == "#":
                 return False
             stack += [value for value in node.values() if type(value) is dict or type(value) is list]
         elif type(node) is list:
             stack += node
     meta = resource.get("meta")
-    return resource.get("resourceType") != "QuestionnaireResponse" and not (
-        isinstance(meta, dict) and "profile" in meta
-    )
+    return seen <= ITEM_LIMIT and not (isinstance(meta, dict) and "profile" in meta)
 
 
 def locate(root: Any, wanted: Any, path: str) -> str:

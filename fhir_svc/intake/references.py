@@ -7,11 +7,13 @@ opaque text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from fhir_svc.intake.invariants import Node, nodes
+from fhir_svc.intake.invariants import Node
 
 ID = r"[A-Za-z0-9\-.]{1,64}"
 _LOCAL = re.compile(rf"([A-Z][A-Za-z]+)/({ID})(?:/_history/{ID})?")
@@ -59,7 +61,7 @@ class Bases:
     """The base URLs under which an absolute reference means an id of this tenant."""
 
     def __init__(self, urls: Collection[str]) -> None:
-        self._bases = frozenset(_normal(url) for url in urls)
+        self._bases = _normals(tuple(urls))
 
     def local(self, url: str) -> str | None:
         """What follows one of the bases (`Patient/1`, `Patient?...`); None for any other URL."""
@@ -73,6 +75,12 @@ class Bases:
         return None
 
 
+@lru_cache(maxsize=64)
+def _normals(urls: tuple[str, ...]) -> frozenset[tuple[str, str, int | None, str]]:
+    """The registered bases as they compare; they are the same for every request of a tenant."""
+    return frozenset(map(_normal, urls))
+
+
 def _normal(url: str) -> tuple[str, str, int | None, str]:
     """Scheme, host, port and path as they compare."""
     try:
@@ -82,20 +90,34 @@ def _normal(url: str) -> tuple[str, str, int | None, str]:
         return "", "", None, url
 
 
-def spots(resource: Node) -> Iterator[tuple[Node, str]]:
-    """(object, member) of every literal reference in the resource, contained ones and extensions included."""
-    for node in nodes(resource):
-        if type(node.get("reference")) is str:
-            yield node, "reference"
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Where a resource refers to something: every Reference in it, and every extension that holds a `urn:`."""
 
+    references: list[Node]
+    extensions: list[tuple[Node, str]]
 
-def rewrite(resource: Node, resolve: Resolve) -> None:
-    """Put every reference through `resolve`, and whatever URI value means an entry of the same Bundle; in place."""
-    for node in nodes(resource):
-        reference = node.get("reference")
-        if type(reference) is str:
-            node["reference"] = resolve(reference)
-        elif "url" in node:  # an Extension: the only place where a URI value may mean an entry
-            for name in _URI_MEMBERS:
-                if type(node.get(name)) is str and node[name].startswith("urn:"):
-                    node[name] = resolve(node[name])
+    @classmethod
+    def of(cls, resource: Node | None) -> Spots:
+        """Find them, contained resources and extensions included, in one walk."""
+        found = cls([], [])
+        stack: list[Any] = [resource]
+        while stack:
+            node = stack.pop()
+            if type(node) is dict:
+                if type(node.get("reference")) is str:
+                    found.references.append(node)
+                elif "url" in node:
+                    urns = (name for name in _URI_MEMBERS if str(node.get(name))[:4] == "urn:")
+                    found.extensions.extend((node, name) for name in urns)
+                stack += [value for value in node.values() if type(value) is dict or type(value) is list]
+            elif type(node) is list:
+                stack += node
+        return found
+
+    def rewrite(self, resolve: Resolve) -> None:
+        """Put everything found through `resolve`, in place."""
+        for node in self.references:
+            node["reference"] = resolve(node["reference"])
+        for node, name in self.extensions:
+            node[name] = resolve(node[name])

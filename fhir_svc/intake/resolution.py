@@ -20,14 +20,14 @@ def resolve(entries: Sequence[Entry], own_bases: Collection[str], faults: Faults
     by_url = {entry.full_url: entry.local for entry in entries if entry.full_url}
     kept = 0
     for entry in entries:
-        resource = entry.resource or {}
         base = references.restful(entry.full_url or "")
-        references.rewrite(resource, _resolver(by_url, bases, base[0] if base else None))
-        left = next((node for node, name in references.spots(resource) if node[name].startswith("urn:")), None)
+        spots = references.Spots.of(entry.resource)
+        spots.rewrite(_resolver(by_url, bases, base[0] if base else None))
+        left = next((node for node in spots.references if node["reference"].startswith("urn:")), None)
         if left is not None and kept < ISSUE_LIMIT:
             kept += 1
             text = "Kept as it is: nothing in this Bundle that we store has this urn:."
-            where = locate(resource, left, entry.location)
+            where = locate(entry.resource, left, entry.location)
             faults.add(Fault.REFERENCE_KEPT, text, f"{where}.reference")
 
 
@@ -53,11 +53,12 @@ def adopt(entry: Entry, found: str | None) -> Entry:
     return replace(entry, id=identity)
 
 
-def refuse_open(entry: Entry, found: Mapping[str, str], faults: Faults) -> None:
-    """Refuse the conditional references of an entry to which no answer was found, contained patients' included."""
-    resource = entry.resource or {}
+def settle(entry: Entry, found: Mapping[str, str], faults: Faults) -> None:
+    """Rewrite the references of an entry to what was found; refuse the conditional ones to which nothing was."""
     for node, question in subject.asked(entry):
         if question not in found:
             text = "Refer to a resource that is stored here; this condition or identifier matches none."
-            where = locate(resource, node, entry.location)
+            where = locate(entry.resource, node, entry.location)
             faults.add(Fault.REFERENCE_UNRESOLVED, text, f"{where}.reference")
+    spots = references.Spots.of(entry.resource)
+    spots.rewrite(lambda one: found.get(references.unversioned(one), found.get(one, one)))

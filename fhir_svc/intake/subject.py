@@ -39,9 +39,9 @@ def ask(entries: Sequence[Entry]) -> None:
 def asked(entry: Entry) -> Iterator[tuple[Node, str]]:
     """(Reference, question) of every conditional reference, and of every contained patient by identifier."""
     resource = entry.resource or {}
-    for node, name in references.spots(resource):
-        if references.is_conditional(node[name]):
-            yield node, node[name]
+    for node in references.Spots.of(resource).references:
+        if references.is_conditional(node["reference"]):
+            yield node, node["reference"]
     for _, node, _ in _nodes(entry):
         question = _contained(resource, str(node.get("reference")))
         if question:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_svc.errors import Rejected
-from fhir_svc.intake import answers, bundle, future, references, resolution, subject
+from fhir_svc.intake import answers, bundle, future, resolution, subject
 from fhir_svc.intake.accepted import (
     BYTE_LIMIT,
     ENTRY_LIMIT,
@@ -127,11 +127,9 @@ def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -
     """
     faults = Faults()
     entries = [resolution.adopt(entry, found.get(entry.local)) for entry in submission.entries]
-    for entry in entries:
-        resolution.refuse_open(entry, found, faults)
-        if entry.resource is not None:
-            references.rewrite(entry.resource, lambda one: found.get(references.unversioned(one), found.get(one, one)))
     writes = [entry for entry in entries if entry.resource is not None]
+    for entry in writes if found or submission.questions else ():
+        resolution.settle(entry, found, faults)
     mentions = subject.mentions(writes, faults)
     faults.refuse()
     patient = subject.one([replace(one, key=found.get(one.key, one.key)) for one in mentions], faults)
