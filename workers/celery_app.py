@@ -5,17 +5,20 @@ Evaluations and deliveries run in processes of their own, so that a slow EHR nev
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable
 
 from celery import Celery
 from celery.apps.worker import Worker
+from celery.signals import worker_ready
 
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
 from workers import evaluate, watchdog, write_back
-from workers.equipment import Equipment, configure_logs, equip
+from workers.desk import configure_logs
+from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery
 from workers.slots import take_name
 from workers.supervisor import supervise
@@ -42,10 +45,10 @@ def make_app(broker_url: str, equipment: Equipment) -> Celery:
 def run_worker(settings: Settings, concurrency: int) -> None:
     """Work until SIGTERM, which lets running tasks end (at most 25 s). `concurrency`: processes that do work."""
     configure_logs(settings.log_level)
-    if settings.broker_url is None:
-        raise SystemExit("fhir-svc worker needs FHIR_SVC_BROKER_URL")
     equipment = equip(settings, "")  # before any fork: its memory is shared
     equipment.database.ready()
+    gc.collect()
+    gc.freeze()  # a collection in a child would write to every shared page, and so copy it
     writers = concurrency // 2
     if not writers:
         _serve(equipment, _ALL, 1)
@@ -63,13 +66,9 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
         equipment.worker = name
         with equipment.database.transaction() as tx:
             work.release_worker(tx, name)  # what this worker held when it died
-            work.heartbeat(tx, name, "worker", progressed=False)
-        broker = equipment.settings.broker_url
-        if broker is None:
-            raise SystemExit("fhir-svc worker needs FHIR_SVC_BROKER_URL")
-        url = broker.get_secret_value()
-        watchdog.start(equipment, url, queues)
-        app = make_app(url, equipment)
+        app = make_app(equipment.broker_url, equipment)
+        dog = watchdog.start(equipment, queues)
+        worker_ready.connect(dog.released, weak=False)
         worker: Worker = app.Worker(
             hostname=name,
             pool="prefork",

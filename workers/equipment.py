@@ -1,112 +1,26 @@
-"""What a worker process works with: settings, database, knowledge, and what it remembers of each EHR."""
+"""What the worker role works with beyond a desk: the knowledge, and its memory of each EHR."""
 
 from __future__ import annotations
 
-import logging
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import structlog
 from fhir_svc.artefacts import load_artefacts
 from fhir_svc.knowledge import Knowledge
-
-from fhir_svc.auth.actor import Actor, Role
-from fhir_svc.auth.audit_event import Told, build
-from fhir_svc.ehr.client import CapabilityCache
-from fhir_svc.ehr.token import Anonymous, Authorization, BackendServices
-from fhir_svc.errors import Broken
 from fhir_svc.settings import Settings
-from fhir_svc.store import audit
-from fhir_svc.store.database import Connection, Database, now
-from fhir_svc.store.tenants import Tenant
-
-_OPEN_AFTER = 4  # failures in a row of one process: with two writers the EHR sees no more than eight
-_LONGEST_PAUSE = 30.0  # seconds after which an EHR that failed is tried again
+from fhir_svc.store.database import Database
+from workers.desk import Desk
+from workers.ehrs import Ehrs
 
 
 @dataclass
-class Breaker:
-    """Stops asking an EHR that fails again and again; after a pause one request may try."""
-
-    clock: Callable[[], float] = time.monotonic
-    failures: int = 0
-    until: float = 0.0
-
-    def pause(self) -> float:
-        """Seconds for which this EHR is to be left alone."""
-        return max(0.0, self.until - self.clock())
-
-    def failed(self, wait: float = 0.0) -> float:
-        """Count a failure; `wait` is what the EHR itself asked for. Gives the seconds to wait now."""
-        self.failures += 1
-        grown = 2.0 ** (self.failures - _OPEN_AFTER) if self.failures >= _OPEN_AFTER else 0.0
-        self.until = max(self.until, self.clock() + max(wait, min(grown, _LONGEST_PAUSE)))
-        return self.pause()
-
-    def worked(self) -> None:
-        """Forget the failures."""
-        self.failures, self.until = 0, 0.0
-
-
-@dataclass
-class Equipment:
+class Equipment(Desk):
     """Built before the fork, so that processes share its memory; connections are made after it."""
 
-    settings: Settings
-    database: Database
     knowledge: Knowledge
-    worker: str
-    capabilities: CapabilityCache = field(default_factory=CapabilityCache)
-    _breakers: dict[str, Breaker] = field(default_factory=dict)
-    _authorizations: dict[tuple[str, str, str], Authorization] = field(default_factory=dict)
-
-    def breaker(self, tenant: Tenant) -> Breaker:
-        """The breaker of a tenant's EHR."""
-        return self._breakers.setdefault(tenant.ehr_base, Breaker())
-
-    def authorization(self, tenant: Tenant) -> Authorization:
-        """Who we are towards a tenant's EHR; keeps its token between deliveries."""
-        if not tenant.ehr_client or not tenant.ehr_key:
-            return Anonymous()
-        key = (tenant.ehr_base, tenant.ehr_client, tenant.ehr_key)
-        if key not in self._authorizations:
-            self._authorizations[key] = BackendServices(tenant.ehr_base, tenant.ehr_client, _secret(tenant.ehr_key))
-        return self._authorizations[key]
-
-    def audit(self, tx: Connection, tenant: str, told: Told) -> None:
-        """Append what this service did of its own accord; the last write of a transaction."""
-        who = Actor(Role.SYSTEM, tenant, "fhir-svc", "fhir-svc")
-        key = self.settings.audit_key.get_secret_value()
-        audit.record(tx, tenant, build(told, tenant=tenant, actor=who, at=now(tx), key=key))
+    ehrs: Ehrs = field(default_factory=Ehrs)
 
 
 def equip(settings: Settings, worker: str) -> Equipment:
     """Load what a process needs; the database is not touched yet."""
     knowledge = Knowledge(load_artefacts(settings.profiles_dir))
-    return Equipment(settings, Database(settings.database_url.get_secret_value()), knowledge, worker)
-
-
-def _secret(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Broken("the EHR client's key file can't be read", error="ehr-key") from None
-
-
-def configure_logs(level: str) -> None:
-    """Log JSON lines to stderr: ids, codes and names of classes; never an exception's text."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # one line per task says nothing that the table does not
+    return Equipment(settings, Database(settings.database_url.get_secret_value()), worker, knowledge)

@@ -19,28 +19,28 @@ from fhir_svc.orders.writes import Write
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, tenants
 from fhir_svc.store.database import Connection, now
-from workers.equipment import Equipment
-from workers.evaluate import leave_delivery, write
+from workers.desk import Desk
+from workers.writing import leave_delivery, write
 
 _PAGE = 100
 _ESCALATED = "escalated"
 _CALL = "ON_CALL_NOTIFICATION"
 
 
-def sweep(equipment: Equipment) -> None:
+def sweep(desk: Desk) -> None:
     """Do for every tenant what has become due."""
-    with equipment.database.reading() as tx:
+    with desk.database.reading() as tx:
         at = now(tx)
         found = [
             (tenant.name, task, late)
-            for tenant in tenants.all_of(tx, demo=None if equipment.settings.demo else False)
+            for tenant in tenants.all_of(tx, demo=None if desk.settings.demo else False)
             for late, tasks in ((False, _returning(tx, tenant.name, at)), (True, _late(tx, tenant.name, at)))
             for task in tasks
         ]
     for tenant_name, task, late in found:
         try:
-            with equipment.database.transaction() as tx:
-                (_call_again if late else _return)(equipment, tx, tenant_name, task)
+            with desk.database.transaction() as tx:
+                (_call_again if late else _return)(desk, tx, tenant_name, task)
         except (Conflict, PreconditionFailed):  # acted on meanwhile, by a person or by another sweep
             continue
 
@@ -81,18 +81,18 @@ def _task_codes(task: Stored) -> list[str]:
     return [coding.get("code", "") for coding in task.content.get("code", {}).get("coding", ())]
 
 
-def _return(equipment: Equipment, tx: Connection, tenant: str, task: Stored) -> None:
-    _store(equipment, tx, tenant, "release", [Write(released(task.content, at=now(tx)), task.version)])
+def _return(desk: Desk, tx: Connection, tenant: str, task: Stored) -> None:
+    _store(desk, tx, tenant, "release", [Write(released(task.content, at=now(tx)), task.version)])
 
 
-def _call_again(equipment: Equipment, tx: Connection, tenant: str, task: Stored) -> None:
+def _call_again(desk: Desk, tx: Connection, tenant: str, task: Stored) -> None:
     at = now(tx)
     marked = fresh(task.content)
     flag = {"url": extension(_ESCALATED), "valueDateTime": moment(at)}
     marked["extension"] = [*marked.get("extension", ()), flag]
     marked["lastModified"] = moment(at)
     calls = [_again(call, task, at) for call in _calls(tx, tenant, task)[:1]]
-    _store(equipment, tx, tenant, "escalate", [Write(marked, task.version), *(Write(call) for call in calls)])
+    _store(desk, tx, tenant, "escalate", [Write(marked, task.version), *(Write(call) for call in calls)])
 
 
 def _calls(tx: Connection, tenant: str, task: Stored) -> list[Stored]:
@@ -118,10 +118,10 @@ def _again(call: Stored, task: Stored, at: datetime) -> dict[str, Any]:
     }
 
 
-def _store(equipment: Equipment, tx: Connection, tenant: str, act: str, writes: list[Write]) -> None:
+def _store(desk: Desk, tx: Connection, tenant: str, act: str, writes: list[Write]) -> None:
     patient = patients.patient_of(writes[0].resource) or ""
     for one in writes:
         if write(tx, tenant, patient, one):
             leave_delivery(tx, tenant, patient, one.resource)
     local = f"{writes[0].resource['resourceType']}/{writes[0].resource['id']}"
-    equipment.audit(tx, tenant, Told(act, [local], patient or None))
+    desk.audit(tx, tenant, Told(act, [local], patient or None))

@@ -14,27 +14,16 @@ from fhir_svc.auth.audit_event import FAILED, SUCCESS, Told
 from fhir_svc.errors import Broken
 from fhir_svc.evaluation import Write, evaluate, failure
 from fhir_svc.orders.identity import derived
-from fhir_svc.orders.transitions import OPEN
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store import patients, resources, tenants, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.work import Claim
 from workers.attempt import Step, attempt
 from workers.equipment import Equipment
+from workers.writing import leave_delivery, write
 
 LEASE = timedelta(seconds=10)  # longer than the limit: a process that is killed holds nothing for long
 LIMIT = 8  # seconds until Celery kills the process
-
-DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
-_URGENT = frozenset({"stat", "asap"})
-_BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluation may move on
-    "ServiceRequest": frozenset({"draft", "active"}),
-    "Task": OPEN,
-    "GuidanceResponse": frozenset({"in-progress"}),
-}
-_ANY = frozenset(  # types without a state machine of ours: the version alone decides
-    {"active", "inactive", "draft", "on-hold", "preliminary", "registered", "final", "amended", "completed", "unknown"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +134,3 @@ def _write(
     for one in writes:
         if write(tx, claim.tenant, patient, one):
             leave_delivery(tx, claim.tenant, patient, one.resource)
-
-
-def write(tx: Connection, tenant: str, patient: str, one: Write) -> bool:
-    """Store one resource of ours; False where it is there already and nothing was written."""
-    kind, id_ = one.resource["resourceType"], one.resource["id"]
-    if one.version is not None:
-        statuses = _BEFORE.get(kind, _ANY)
-        return resources.change(tx, tenant, one.resource, version=one.version, statuses=statuses).changed
-    if resources.read(tx, tenant, kind, id_) is not None:
-        return False
-    return resources.create(tx, tenant, one.resource, patient=patient, ours=True).changed
-
-
-def leave_delivery(tx: Connection, tenant: str, patient: str | None, resource: dict[str, Any]) -> None:
-    """Leave the work of bringing a resource into the EHR, where it is of a type that goes there."""
-    if resource["resourceType"] in DELIVERED:
-        local = f"{resource['resourceType']}/{resource['id']}"
-        urgent = resource.get("priority") in _URGENT
-        work.add(tx, tenant=tenant, kind="write_back", subject=local, patient=patient, urgent=urgent)

@@ -23,13 +23,14 @@ from redis.exceptions import RedisError
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
+from fhir_svc.store.database import Database
 from workers import escalate
-from workers.equipment import Equipment, configure_logs, equip
+from workers.desk import Desk, configure_logs
 from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery, queue_of, waiting
 
 _BATCH = 100  # rows told at a time
 _FULL = 500  # messages in a queue beyond which more would only pile up: rows stay due and are told later
-_BUSY, _IDLE = 0.005, 0.05  # seconds between looks
+_BUSY, _IDLE = 0.005, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY = 1.0, 5.0  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
 log = structlog.get_logger("fhir_svc.relay")
@@ -38,8 +39,8 @@ log = structlog.get_logger("fhir_svc.relay")
 class Relay:
     """One relay; `turn` is one look at the table."""
 
-    def __init__(self, equipment: Equipment, broker_url: str) -> None:
-        self._equipment = equipment
+    def __init__(self, desk: Desk, broker_url: str) -> None:
+        self._desk = desk
         self._app: Celery = celery(broker_url)
         self._broker = Redis.from_url(broker_url, socket_timeout=5, socket_connect_timeout=2, socket_keepalive=True)
         self._connection: Any = None
@@ -69,12 +70,12 @@ class Relay:
 
     def turn(self) -> int:
         """Tell what is due now; how many rows there were. Nothing is marked as told while there is no broker."""
-        room = {queue: _FULL - waiting(self._broker, queue) for queue in (URGENT, EVALUATE, WRITE_BACK)}
-        with self._equipment.database.reading() as tx:
-            if not work.any_due(tx, demo=self._equipment.settings.demo):
+        with self._desk.database.reading() as tx:
+            if not work.any_due(tx, demo=self._desk.settings.demo):
                 return 0
-        with self._equipment.database.transaction() as tx:
-            rows = work.due(tx, _BATCH, demo=self._equipment.settings.demo)
+        room = {queue: _FULL - waiting(self._broker, queue) for queue in (URGENT, EVALUATE, WRITE_BACK)}
+        with self._desk.database.transaction() as tx:
+            rows = work.due(tx, _BATCH, demo=self._desk.settings.demo)
         for row_id, kind, urgent in rows:
             queue = queue_of(kind, urgent=urgent)
             if kind in TASKS and room[queue] > 0:
@@ -93,13 +94,13 @@ class Relay:
         moment = time.monotonic()
         if moment >= self._next_sweep:
             self._next_sweep = moment + _SWEEP_EVERY
-            with self._equipment.database.transaction() as tx:
+            with self._desk.database.transaction() as tx:
                 work.release_expired(tx)
-            escalate.sweep(self._equipment)
+            escalate.sweep(self._desk)
         if moment >= self._next_report:
             self._next_report = moment + _REPORT_EVERY
-            with self._equipment.database.transaction() as tx:
-                work.heartbeat(tx, self._equipment.worker, "relay", progressed=True)
+            with self._desk.database.transaction() as tx:
+                work.heartbeat(tx, self._desk.worker, "relay", progressed=True)
 
     def _failed(self, trouble: Exception) -> float:
         """Say so once, and wait longer each time."""
@@ -115,11 +116,10 @@ class Relay:
 def run(settings: Settings) -> None:
     """Relay until SIGTERM or Ctrl-C."""
     configure_logs(settings.log_level)
-    if settings.broker_url is None:
-        raise SystemExit("fhir-svc relay needs FHIR_SVC_BROKER_URL")
-    equipment = equip(settings, f"relay-{os.getpid()}@{socket.gethostname()}")
-    equipment.database.ready()
-    relay = Relay(equipment, settings.broker_url.get_secret_value())
+    database = Database(settings.database_url.get_secret_value())
+    desk = Desk(settings, database, f"relay-{os.getpid()}@{socket.gethostname()}")
+    database.ready()
+    relay = Relay(desk, desk.broker_url)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         relay.stop()

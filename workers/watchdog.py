@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.store import work
 from fhir_svc.store.database import now
-from workers.equipment import Equipment
+from workers.desk import Desk
 from workers.queues import kinds_of, waiting
 
 PATIENCE = 30.0  # seconds without progress, while there is work, that count as a hang
@@ -50,24 +50,30 @@ class Watchdog:
 
     def __init__(
         self,
-        equipment: Equipment,
+        desk: Desk,
         broker_url: str,
         queues: Sequence[str],
         *,
         end: Callable[[], None] | None = None,
     ) -> None:
-        self._equipment = equipment
+        self._desk = desk
         self._queues = queues
         self._broker = Redis.from_url(broker_url, socket_timeout=2, socket_connect_timeout=2)
         self._started = time.monotonic()
+        self._ready = threading.Event()
         self._end = end or _end
+
+    def released(self, **_signal: object) -> None:
+        """Celery says that the worker consumes: from now on it reports that it lives, and can be found hanging."""
+        self.look()
+        self._ready.set()
 
     def look(self) -> Signs | None:
         """Report and look; None while database or broker can't be asked, which is no fault of this worker."""
         up = time.monotonic() - self._started
-        name = self._equipment.worker
+        name = self._desk.worker
         try:
-            with self._equipment.database.transaction() as tx:
+            with self._desk.database.transaction() as tx:
                 work.heartbeat(tx, name, "worker", progressed=False)
                 me = next(one for one in work.workers(tx) if one.worker == name)
                 idle = (now(tx) - me.progressed).total_seconds() if me.progressed else up
@@ -83,10 +89,10 @@ class Watchdog:
         supervisor = os.getppid()
         ticks = 0
         while True:
-            if ticks % _REPORT_EVERY == 0:
+            if self._ready.is_set() and ticks % _REPORT_EVERY == 0:
                 signs = self.look()
                 if signs is not None and signs.hung:
-                    log.error("worker.hung", worker=self._equipment.worker, idle=round(signs.idle))
+                    log.error("worker.hung", worker=self._desk.worker, idle=round(signs.idle))
                     self._end()
                     return
             ticks += 1
@@ -96,10 +102,11 @@ class Watchdog:
                 return
 
 
-def start(equipment: Equipment, broker_url: str, queues: Sequence[str]) -> None:
+def start(desk: Desk, queues: Sequence[str]) -> Watchdog:
     """Watch this process from a thread of its own."""
-    watchdog = Watchdog(equipment, broker_url, queues)
+    watchdog = Watchdog(desk, desk.broker_url, queues)
     threading.Thread(target=watchdog.watch, name="watchdog", daemon=True).start()
+    return watchdog
 
 
 def _end() -> None:

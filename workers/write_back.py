@@ -24,8 +24,8 @@ from fhir_svc.store.tenants import Tenant
 from fhir_svc.store.work import Claim
 from workers.attempt import Step, attempt
 from workers.equipment import Equipment
-from workers.evaluate import leave_delivery, write
 from workers.names import find_patient, names, patients_to_find
+from workers.writing import leave_delivery, write
 
 LEASE = timedelta(seconds=30)  # longer than the limit, which is longer than the client's deadline of 20
 LIMIT = 25  # seconds until Celery kills the process
@@ -57,14 +57,14 @@ def run(equipment: Equipment, work_id: str) -> None:
 def _act(equipment: Equipment, claim: Claim) -> None:
     with equipment.database.reading() as tx:
         parcel = _pack(tx, claim)
-    breaker = equipment.breaker(parcel.tenant)
+    breaker = equipment.ehrs.breaker(parcel.tenant)
     if breaker.pause():
         raise NotNow("the EHR is left alone for a while", retry_after=breaker.pause(), error="ehr-breaker-open")
     try:
         copy = _send(equipment, parcel)
     except (NotNow, Unclear) as trouble:
         trouble.retry_after = max(trouble.retry_after, breaker.failed(trouble.retry_after), _SHORTEST_WAIT)
-        equipment.capabilities.forget(parcel.tenant.ehr_base)
+        equipment.ehrs.capabilities.forget(parcel.tenant.ehr_base)
         raise
     except Broken:
         breaker.worked()
@@ -89,8 +89,8 @@ def _pack(tx: Connection, claim: Claim) -> _Parcel:
 
 def _send(equipment: Equipment, parcel: _Parcel) -> Copy | None:
     """None: the EHR takes no resources of this type."""
-    with EhrClient(parcel.tenant.ehr_base, equipment.authorization(parcel.tenant), deadline=DEADLINE) as client:
-        can = equipment.capabilities.get(client)
+    with EhrClient(parcel.tenant.ehr_base, equipment.ehrs.authorization(parcel.tenant), deadline=DEADLINE) as client:
+        can = equipment.ehrs.capabilities.get(client)
         if parcel.newest.type not in can.writable:
             if parcel.newest.type in _OPTIONAL:
                 return None

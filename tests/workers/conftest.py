@@ -185,7 +185,7 @@ def knowledge():
 
 @pytest.fixture
 def equipment(settings, store, knowledge):
-    return Equipment(settings, store.database, knowledge, "tester")
+    return Equipment(settings, store.database, "tester", knowledge)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def test_due_rows_and_messages_that_nobody_takes_end_the_process(store, equipmen
     broker = Redis.from_url(valkey.url)
     broker.rpush("evaluate", "x")
     broker.close()
+    dog.released()
     time.sleep(0.3)
     dog.watch()
     assert ended == [1]

@@ -70,7 +70,7 @@ def test_not_now_is_retried_when_the_ehr_says_and_uses_up_no_attempt(store, ehr,
         write_back.run(equipment, row)
     assert store.counts() == {("write_back", "due"): 1}
     ehr.fault()
-    equipment.breaker(_tenant(store)).worked()
+    equipment.ehrs.breaker(_tenant(store)).worked()
     store.ripen()
     write_back.run(equipment, row)
     assert done(store)
@@ -94,7 +94,7 @@ def test_a_server_error_for_ever_is_quarantined_after_five_attempts(store, ehr, 
     row = send(draft())
     for _ in range(6):
         store.ripen()
-        equipment.breaker(_tenant(store)).worked()
+        equipment.ehrs.breaker(_tenant(store)).worked()
         write_back.run(equipment, row)
     assert store.quarantined(row) == "ehr-500"
     assert ehr.log()["requests"]["PUT ServiceRequest 500"] == 5
