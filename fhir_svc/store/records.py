@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_
+from sqlalchemy import Connection, and_, func, literal, or_, select
 
 from fhir_svc.record import Record, Stored
 from fhir_svc.store import body, reading
@@ -45,9 +45,9 @@ def patient_record(
 
 
 def _worth_reading(codes: Collection[str]) -> Any:
-    coded = exists().where(
-        search.c.resource == resources.c.key, search.c.field == "Observation.code", search.c.value.in_(codes)
-    )
+    """A lookup for each Observation: as EXISTS, PostgreSQL may look for all Observations with these codes instead."""
+    named = (search.c.resource == resources.c.key, search.c.field == "Observation.code", search.c.value.in_(codes))
+    coded = func.coalesce(select(literal(1)).where(*named).limit(1).correlate(resources).scalar_subquery(), 0) == 1
     return or_(resources.c.type != "Observation", resources.c.ours, coded)
 
 
