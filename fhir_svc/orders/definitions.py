@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from fhir_svc.errors import Broken
@@ -90,6 +91,7 @@ class Ladder:
         return at + chosen.within if chosen and chosen.within else None
 
 
+@lru_cache(maxsize=256)
 def order_kind(knowledge: Knowledge, key: str) -> OrderKind:
     """What the artefacts say of an order key; Broken for a key that nothing defines."""
     definition = knowledge.find("ActivityDefinition", key.lower().replace("_", "-"))
@@ -112,6 +114,7 @@ def task_definition(knowledge: Knowledge, name: str) -> Json:
     return definition
 
 
+@lru_cache(maxsize=16)
 def ladder(knowledge: Knowledge) -> Ladder:
     """The levels with their priorities and target times."""
     definition = task_definition(knowledge, "task-approve")
@@ -119,6 +122,19 @@ def ladder(knowledge: Knowledge) -> Ladder:
         levels=tuple(_level(held) for held in extensions(definition, "target-time")),
         repeat_after=duration(next(extensions(definition, "repeat-after"))),
     )
+
+
+@lru_cache(maxsize=16)
+def questions(knowledge: Knowledge) -> Mapping[str, tuple[str, str]]:
+    """Every question of every form, by linkId: the form's address and the text."""
+    found: dict[str, tuple[str, str]] = {}
+    for form in knowledge.all("Questionnaire"):
+        pending = list(form.get("item", ()))
+        while pending:
+            item = pending.pop()
+            found.setdefault(item["linkId"], (form["url"], item.get("text", "")))
+            pending.extend(item.get("item", ()))
+    return found
 
 
 def revisable(knowledge: Knowledge, key: str) -> list[Mapping[str, Any]]:

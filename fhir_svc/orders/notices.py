@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from fhir_svc.decision import Concern, Message, Review
 from fhir_svc.errors import Broken
 from fhir_svc.orders.amendments import is_withdrawn
+from fhir_svc.orders.definitions import questions
 from fhir_svc.orders.identity import deciding, references
 from fhir_svc.orders.provenance import SERVICE
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
 from fhir_svc.orders.states import fresh
 from fhir_svc.orders.terms import concept, extension, extensions
-from fhir_svc.orders.trace import items, questionnaires
 from fhir_svc.record import Stored
 
 _CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical"}
@@ -117,8 +117,8 @@ def _flag(sheet: Sheet, identity: str, reason: str, evidence: Sequence[str]) -> 
 
 
 def _questions(sheet: Sheet, missing: Sequence[str]) -> list[str]:
-    asked = {name: item for form in questionnaires(sheet) for name, item in items(form).items()}
-    return [str(asked[name]["text"]) for name in missing if asked.get(name, {}).get("text")]
+    asked = questions(sheet.knowledge)
+    return [asked[name][1] for name in missing if name in asked and asked[name][1]]
 
 
 def _recipients(sheet: Sheet, participants: Sequence[Resource]) -> list[Resource]:

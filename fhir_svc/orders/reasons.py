@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fhir_svc.decision import RuleOutcome
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.orders.definitions import OrderKind
+from fhir_svc.orders.definitions import OrderKind, order_kind
 from fhir_svc.orders.terms import BASE, extensions, parts
 from fhir_svc.record import Json, Record
 
 _DEFINITIONS = f"{BASE}/ActivityDefinition/"
 _GONE = frozenset({"entered-in-error", "refuted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Indication:
+    """One entry of the mapping: the concept, and the answers, rule or recorded diagnosis it takes (none: always)."""
+
+    concept: Mapping[str, Any]
+    said: frozenset[tuple[str, str]]
+    rules: frozenset[str]
+    recorded: frozenset[tuple[str, str]]
 
 
 def reasons(
@@ -22,13 +34,18 @@ def reasons(
     said = {(fact.name, str(fact.value)) for rule in rules for fact in rule.facts if fact.value is not None}
     wanted = {rule.id for rule in rules}
     recorded = frozenset(_recorded(record))
-    chosen = [
-        parts(entry, "concept")[0]
-        for source in _sources(kind.definition, knowledge)
-        for entry in extensions(source, "indication")
-        if _applies(entry, said, wanted, recorded)
-    ]
-    return tuple(chosen)
+    return tuple(
+        entry.concept
+        for entry in indications(knowledge, kind.key)
+        if (not entry.said or entry.said & said) and entry.rules <= wanted and entry.recorded <= recorded
+    )
+
+
+@lru_cache(maxsize=256)
+def indications(knowledge: Knowledge, key: str) -> tuple[Indication, ...]:
+    """The mapping that an order's definition is derived from."""
+    sources = _sources(order_kind(knowledge, key).definition, knowledge)
+    return tuple(_indication(entry) for source in sources for entry in extensions(source, "indication"))
 
 
 def distinct(given: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
@@ -52,13 +69,13 @@ def _sources(definition: Json, knowledge: Knowledge) -> Iterator[Json]:
                 yield found
 
 
-def _applies(entry: Json, said: set[tuple[str, str]], rules: set[str], recorded: frozenset[tuple[str, str]]) -> bool:
-    facts, values = parts(entry, "fact"), parts(entry, "value")
-    if facts and not any((facts[0], value) in said for value in values):
-        return False
-    if any(rule not in rules for rule in parts(entry, "rule")):
-        return False
-    return all((coding["system"], coding["code"]) in recorded for coding in parts(entry, "recorded"))
+def _indication(entry: Json) -> Indication:
+    return Indication(
+        concept=parts(entry, "concept")[0],
+        said=frozenset((fact, value) for fact in parts(entry, "fact") for value in parts(entry, "value")),
+        rules=frozenset(parts(entry, "rule")),
+        recorded=frozenset((coding["system"], coding["code"]) for coding in parts(entry, "recorded")),
+    )
 
 
 def _recorded(record: Record) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from fhir_svc.criteria.findings import Control, Findings
 from fhir_svc.decision import Decision, Kept, Order, Outcome, Review, RuleOutcome, Withdrawal
@@ -82,12 +83,18 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
 
 def suppression_days(knowledge: Knowledge, site: Site) -> int:
     """For how many days a completed study makes the same study a duplicate: the site's own value, else the default."""
+    name, default = _window(knowledge)
+    return int(site.values.get(name, default))
+
+
+@lru_cache(maxsize=16)
+def _window(knowledge: Knowledge) -> tuple[str, int]:
     name = next(extensions(task_definition(knowledge, "task-approve"), "imaging-window"))
     declared = [held for library in knowledge.all("Library") for held in extensions(library, "parameter")]
     default = [value for held in declared if parts(held, "name") == [name] for value in parts(held, "default")]
     if not default:
         raise Broken("no Library declares the window of earlier imaging", error="unknown-parameter")
-    return int(site.values.get(name, default[0]))
+    return name, int(default[0])
 
 
 def _kinds(findings: Findings, knowledge: Knowledge) -> Mapping[str, OrderKind]:

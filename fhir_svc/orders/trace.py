@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from fhir_svc.decision import Decision, Fact, RuleOutcome, Value
+from fhir_svc.orders.definitions import questions
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import moment
 from fhir_svc.orders.terms import BASE, system
-from fhir_svc.record import Json
 
 
 def guidance(sheet: Sheet, result: str | None) -> tuple[Resource, ...]:
@@ -82,22 +81,6 @@ def typed(value: Value) -> Resource:
 
 
 def _requirement(name: str, sheet: Sheet) -> Resource:
-    form = next((found for found in questionnaires(sheet) if name in items(found)), None)
-    where = form["url"] if form else f"{BASE}/fact"
-    kind = "QuestionnaireResponse" if form else "Observation"
-    path = "item.linkId" if form else "code"
-    return {"type": kind, "codeFilter": [{"path": path, "code": [{"system": where, "code": name}]}]}
-
-
-def questionnaires(sheet: Sheet) -> list[Json]:
-    """The forms that patients fill in."""
-    return [*sheet.knowledge.all("Questionnaire")]
-
-
-def items(element: Json) -> dict[str, Any]:
-    """All questions of a form by linkId."""
-    found: dict[str, Any] = {}
-    for item in element.get("item", ()):
-        found[item["linkId"]] = item
-        found |= items(item)
-    return found
+    form, _ = questions(sheet.knowledge).get(name, (None, ""))
+    kind, path = ("QuestionnaireResponse", "item.linkId") if form else ("Observation", "code")
+    return {"type": kind, "codeFilter": [{"path": path, "code": [{"system": form or f"{BASE}/fact", "code": name}]}]}

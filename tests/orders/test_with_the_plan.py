@@ -1,0 +1,193 @@
+"""The controls and the writing with the plan that is shipped: forms in, resources out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fhir_svc.artefacts import load_artefacts
+from fhir_svc.evaluation import evaluate
+from fhir_svc.intake.conformance import Conformance
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders import screening, states
+from fhir_svc.record import Record, Site, Stored
+
+PROFILES = Path(__file__).parents[2] / "profiles"
+T = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+LOINC = {"yes": "LA33-6", "no": "LA32-8", "pregnant": "LA15173-0", "not-pregnant": "LA26683-5"}
+NO_RED_FLAG = {
+    "ctx-back-pain": "yes", "rf-saddle-numbness": "no", "rf-bladder-change": "none", "rf-bowel-change": "none",
+    "rf-sexual-change": "no", "rf-leg-weakness": "none", "rf-foot-drop": "none", "rf-sudden-walking-difficulty": "no",
+    "rf-numbness-spread": "none", "rf-bilateral-leg-pain-new": "no", "rf-fever-chills": "no", "rf-night-sweats": "no",
+    "rf-weight-loss": "no", "rf-night-pain": "no", "rf-rest-pain-constant": "no", "rf-cancer-history": "never",
+    "rf-ivdu": "no", "rf-immunosuppressed": "no", "rf-recent-infection-or-spinal-procedure": "no",
+    "rf-steroid-3mo": "no", "rf-osteoporosis": "no", "rf-trauma": "none", "rf-cold-pale-leg": "no",
+    "mr-pacemaker": "no!", "mr-aneurysm-clip": "no", "mr-cochlear": "no", "mr-neurostim": "no", "mr-eye-metal": "no",
+    "mr-other-implant": "no", "hx-anticoagulant": "no", "hx-contrast-allergy": "no",
+}  # fmt: skip
+CLAUDICATION = NO_RED_FLAG | {
+    "nc-leg-pain-walking": "yes", "nc-shopping-cart": "yes", "nc-location": "above-knee", "nc-standing-triggers": "yes",
+    "nc-relief-sitting": "yes", "hx-pt-weeks": 8, "hx-wants-intervention": "yes",
+    "ctx-symptoms-persisting-or-worse": "yes",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def knowledge():
+    return Knowledge(load_artefacts(PROFILES))
+
+
+@pytest.fixture(scope="module")
+def r4():
+    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
+
+
+def answer(value):
+    if isinstance(value, int):
+        return {"valueDecimal": value}
+    if value in LOINC:
+        return {"valueCoding": {"system": "http://loinc.org", "code": LOINC[value]}}
+    return {"valueCoding": {"system": "https://example.org/fhir-svc/CodeSystem/answer", "code": value.strip("!")}}
+
+
+def form(answers, version=1, status="completed"):
+    groups = {}
+    for name, value in answers.items():
+        groups.setdefault(name.partition("-")[0], []).append({"linkId": name, "answer": [answer(value)]})
+    content = {
+        "resourceType": "QuestionnaireResponse", "id": "q1", "status": status, "authored": "2026-03-10T11:00:00Z",
+        "questionnaire": "https://example.org/fhir-svc/Questionnaire/lbp-lss-intake|1.0.0",
+        "subject": {"reference": "Patient/p1"},
+        "item": [{"linkId": group, "item": items} for group, items in groups.items()],
+    }  # fmt: skip
+    return Stored("QuestionnaireResponse", "q1", version, content, T)
+
+
+def patient(born="1954-05-01", sex="male"):
+    return Stored("Patient", "p1", 1, {"resourceType": "Patient", "id": "p1", "birthDate": born, "gender": sex}, T)
+
+
+def run(knowledge, *stored, seed="s1"):
+    return evaluate(
+        Record("p1", stored), knowledge, Site("UTC"), T,
+        scope="north/p1", seed=seed, subject="Patient/p1", submissions=[(f"g-{seed}", f"r-{seed}")],
+    )  # fmt: skip
+
+
+def committed(found, *stored):
+    held = {item.local: item for item in stored}
+    for write in found.writes:
+        kind, identity, version = write.resource["resourceType"], write.resource["id"], (write.version or 0) + 1
+        held[f"{kind}/{identity}"] = Stored(kind, identity, version, write.resource, T, ours=True)
+    return tuple(held.values())
+
+
+def orders(found):
+    return {(order.key, order.priority): order.blockers for order in found.decision.orders}
+
+
+CASES = [
+    ("cauda equina, pacemaker of unknown type", {"rf-saddle-numbness": "yes", "mr-pacemaker": "yes-unknown"}, {},
+     {("ED_REFERRAL", "stat"): (), ("CTM_L", "stat"): ()}, {"MR_SAFETY_REVIEW", "MR_UNSAFE_SWAP"}),
+    ("the same on anticoagulants",
+     {"rf-saddle-numbness": "yes", "mr-pacemaker": "yes-unknown", "hx-anticoagulant": "yes"}, {},
+     {("ED_REFERRAL", "stat"): ()}, {"MR_SAFETY_REVIEW", "RADIOLOGY_CONSULT"}),
+    ("cauda equina, pregnant", {"rf-saddle-numbness": "yes", "ctx-pregnant": "pregnant"},
+     {"born": "1990-01-01", "sex": "female"},
+     {("ED_REFERRAL", "stat"): (), ("MRI_L_WO", "stat"): ()}, {"PREGNANCY"}),
+    ("infection, pregnancy unanswered", {"rf-fever-chills": "yes"}, {"born": "1990-01-01", "sex": "female"},
+     {("ED_REFERRAL", "asap"): (), ("MRI_L_WWO", "asap"): ("pregnancy-check",), ("LAB_CRP", "asap"): (),
+      ("LAB_ESR", "asap"): ()}, {"PREGNANCY_CHECK_REQUIRED"}),
+    ("fever with saddle numbness: one MRI, with contrast, stat",
+     {"rf-fever-chills": "yes", "rf-saddle-numbness": "yes"}, {},
+     {("ED_REFERRAL", "stat"): (), ("MRI_L_WWO", "stat"): (), ("LAB_CRP", "stat"): (), ("LAB_ESR", "stat"): ()}, set()),
+    ("claudication after eight weeks", CLAUDICATION, {}, {("MRI_L_WO", "routine"): ()}, set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answers", "person", "drafts", "flags"), CASES, ids=[case[0] for case in CASES])
+def test_a_form_leads_to_these_drafts(knowledge, r4, name, answers, person, drafts, flags):
+    found = run(knowledge, form(NO_RED_FLAG | answers), patient(**person))
+    assert orders(found) == drafts
+    assert set(found.decision.flags) == flags
+    for resource in (*found.guidance, *(write.resource for write in found.writes)):
+        assert r4.check_r4(resource) == []
+
+
+def test_a_second_evaluation_of_the_same_record_writes_nothing(knowledge):
+    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    held = committed(run(knowledge, *stored), *stored)
+    again = run(knowledge, *held, seed="s2")
+    assert again.writes == ()
+    assert again.guidance[0]["result"]["reference"].startswith("RequestGroup/")
+
+
+def test_an_amendment_revokes_what_it_no_longer_supports(knowledge):
+    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    held = committed(run(knowledge, *stored), *stored)
+    amended = (form(NO_RED_FLAG, 2, "amended"), *(item for item in held if item.id != "q1"))
+    found = run(knowledge, *amended, seed="s2")
+    statuses = [
+        write.resource["status"] for write in found.writes if write.resource["resourceType"] == "ServiceRequest"
+    ]
+    assert statuses == ["revoked", "revoked"]
+    assert "DRAFTS_REVOKED" in found.decision.flags
+    assert [write.resource["status"] for write in found.writes if write.resource["resourceType"] == "Flag"] == [
+        "inactive"
+    ]
+
+
+def test_an_entered_in_error_form_takes_its_drafts_along(knowledge):
+    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    held = committed(run(knowledge, *stored), *stored)
+    wrong = (form({}, 2, "entered-in-error"), *(item for item in held if item.id != "q1"))
+    found = run(knowledge, *wrong, seed="s2")
+    reasons = [
+        write.resource["statusReason"]["coding"][0]["code"]
+        for write in found.writes
+        if write.resource["resourceType"] == "Task" and write.resource["status"] == "cancelled"
+    ]
+    assert reasons == ["source-withdrawn", "source-withdrawn"]
+
+
+def test_a_physicians_unsafe_screening_swaps_the_mri_and_heeds_anticoagulants(knowledge):
+    for drug, expected in (("no", {("CTM_L", "stat")}), ("yes", set())):
+        answers = NO_RED_FLAG | {"rf-saddle-numbness": "yes", "hx-anticoagulant": drug}
+        del answers["mr-pacemaker"]
+        stored = (form(answers), patient())
+        held = committed(run(knowledge, *stored), *stored)
+        draft = next(item for item in held if item.type == "ServiceRequest" and "blocker" in str(item.content))
+        by = states.By("Practitioner/alice", "Alice")
+        said = screening.observation(screening.chosen(knowledge, {"mr": "yes-unknown"})[0], draft.content, by=by, at=T)
+        found = run(knowledge, *held, Stored("Observation", said["id"], 1, said, T, ours=True), seed="s2")
+        assert set(orders(found)) == expected
+        assert ("RADIOLOGY_CONSULT" in found.decision.flags) is (drug == "yes")
+        revoked = [write.resource for write in found.writes if write.resource.get("status") == "revoked"]
+        assert [order["id"] for order in revoked] == [draft.id]
+
+
+def test_the_same_input_gives_the_same_bytes_in_any_order(knowledge):
+    stored = (form(NO_RED_FLAG | {"rf-fever-chills": "yes"}), patient())
+    one, other = (run(knowledge, *record) for record in (stored, stored[::-1]))
+    assert repr(one.guidance) == repr(other.guidance)
+    assert repr(one.writes) == repr(other.writes)
+
+
+def test_every_order_and_message_of_the_plan_is_defined(knowledge):
+    named = {
+        action["definitionCanonical"].partition("|")[0].rpartition("/")[2]
+        for plan in knowledge.all("PlanDefinition")
+        for action in walk(plan)
+        if "definitionCanonical" in action
+    }
+    assert named
+    assert {name for name in named if knowledge.find("ActivityDefinition", name) is None} == set()
+
+
+def walk(element):
+    for action in element.get("action", ()):
+        yield action
+        yield from walk(action)
