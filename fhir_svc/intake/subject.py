@@ -36,14 +36,13 @@ def ask(entries: Sequence[Entry]) -> None:
                 node["reference"] = question
 
 
-def asked(entry: Entry) -> Iterator[tuple[Node, str]]:
+def asked(entry: Entry, spots: references.Spots) -> Iterator[tuple[Node, str]]:
     """(Reference, question) of every conditional reference, and of every contained patient by identifier."""
-    resource = entry.resource or {}
-    for node in references.Spots.of(resource).references:
+    for node in spots.references:
         if references.is_conditional(node["reference"]):
             yield node, node["reference"]
     for _, node, _ in _nodes(entry):
-        question = _contained(resource, str(node.get("reference")))
+        question = _contained(entry.resource or {}, str(node.get("reference")))
         if question:
             yield node, question
 

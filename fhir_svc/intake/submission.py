@@ -189,7 +189,7 @@ def _accept(
     """Check content and references of everything that is to be stored; refuse, or give the submission."""
     writes = [entry for entry in entries if entry.resource is not None]
     subject.ask(writes)
-    resolution.resolve(writes, reading.own_bases, faults)
+    spots = resolution.resolve(writes, reading.own_bases, faults)
     if body is not None:
         faults.extend(reading.conformance.faults(body, root=path, profiles=reading.profiles))
     for entry in writes:
@@ -199,7 +199,9 @@ def _accept(
     for entry in writes:
         if entry.resource is not None:
             entry.resource["id"] = entry.id
-    asked = dict.fromkeys(question for entry in writes for _, question in subject.asked(entry))
+    asked = dict.fromkeys(
+        q for entry, places in zip(writes, spots, strict=True) for _, q in subject.asked(entry, places)
+    )
     submission = Submission(kind, tuple(entries), questions=tuple(asked), warnings=tuple(faults.warnings))
     is_open = asked or any(entry.condition or (entry.type == "Patient" and entry.method == "POST") for entry in writes)
     return submission if is_open else settle(submission, {}, reading)
