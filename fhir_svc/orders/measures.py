@@ -12,16 +12,15 @@ from fhir_svc.orders.terms import system
 
 
 def derived_observations(sheet: Sheet) -> Iterator[Resource]:
-    """One Observation for every computed fact that is a code of CodeSystem `measure`."""
-    known = set(sheet.knowledge.codes("measure"))
-    for name in sorted(known & sheet.decision.facts.keys()):
-        fact = sheet.decision.facts[name]
-        measured = [source for source in fact.sources if source.type == "Observation"]
-        if measured and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool):
-            yield _observation(sheet, fact)
+    """One Observation for every computed fact that CodeSystem `measure` has a code for."""
+    for code, concept in sheet.knowledge.codes("measure").items():
+        for name in (held["valueString"] for held in concept.get("property", ()) if held["code"] == "fact"):
+            fact = sheet.decision.facts.get(name)
+            if fact and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool) and fact.sources:
+                yield _observation(sheet, code, concept["display"], fact)
 
 
-def _observation(sheet: Sheet, fact: Fact) -> Resource:
+def _observation(sheet: Sheet, code: str, display: str, fact: Fact) -> Resource:
     sources = references(fact.sources)
     identity = derived("Observation", sheet.scope, fact.name, deciding([fact]), *sources)
     unit = {"unit": fact.unit, "system": "http://unitsofmeasure.org", "code": fact.unit} if fact.unit else {}
@@ -29,7 +28,7 @@ def _observation(sheet: Sheet, fact: Fact) -> Resource:
         "Observation",
         identity,
         status="final",
-        code={"coding": [{"system": system("measure"), "code": fact.name}]},
+        code={"coding": [{"system": system("measure"), "code": code, "display": display}], "text": fact.name},
         subject=sheet.patient,
         effectiveDateTime=fact.date or sheet.at,
         issued=sheet.at,

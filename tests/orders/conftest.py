@@ -35,8 +35,8 @@ class Shelf:
     def all(self, kind: str) -> list[dict[str, Any]]:
         return [a for a in self.artefacts if a["resourceType"] == kind]
 
-    def codes(self, identity: str) -> list[str]:
-        return {"measure": ["weight-loss-percent", "walking-decline-percent"]}.get(identity, [])
+    def codes(self, identity: str) -> dict[str, Any]:
+        return {concept["code"]: concept for concept in self.find("CodeSystem", identity)["concept"]}
 
 
 @dataclass
