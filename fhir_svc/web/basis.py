@@ -6,7 +6,7 @@ shown as plainly as what it found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,10 +18,13 @@ from fhir_svc.store.database import Connection
 from fhir_svc.web import trace
 from fhir_svc.web.trace import TracedFact, TracedRule
 from fhir_svc.web.wording import Wording
+from fhir_svc.web.worklist import text_of
 
 Json = Mapping[str, Any]
+NOTHING: Final = (False, "no", "none", "never")  # decides the order of display, nothing else
 STUDIES: Final = frozenset({"DiagnosticReport", "ImagingStudy", "ServiceRequest", "Procedure"})
 MOST_RELATED: Final = 50
+UNFINISHED: Final = frozenset({"in-progress", "data-requested"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ReadFact:
-    """A fact in words. `value` '' is unknown; `when` a FHIR date or dateTime."""
+    """A fact in words. `when` is a FHIR date or dateTime; `setting`: the site chose it, no source says it.
+
+    `negative`: it says no, or none; such facts stand after the others.
+    """
 
     name: str
     label: str
     value: str
     when: str | None
     sources: tuple[Source, ...]
+    setting: bool = False
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,15 @@ def guidance_of(tx: Connection, tenant: str, task: Json) -> Stored | None:
     return None
 
 
+def newest_guidance(tx: Connection, tenant: str, patient: str) -> Stored | None:
+    """The newest finished evaluation of a patient: an open draft rests on it, whichever drafted it first."""
+    wanted = [("subject", f"Patient/{patient}")]
+    found = resources.search(
+        tx, tenant, "GuidanceResponse", wanted, sort="-_lastUpdated", count=MOST_RELATED, cursor=None
+    )
+    return next((each for each in found.entries if each.content.get("status") not in UNFINISHED), None)
+
+
 def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
     """The other orders that the same evaluation drafted."""
     requisition = order.content.get("requisition", {})
@@ -149,12 +166,13 @@ def source(reference: str) -> Source | None:
 def _rule(knowledge: Knowledge, words: Wording, criteria: str, rule: TracedRule) -> ReadRule:
     plan = knowledge.canonical(criteria) or {}
     action: Json = next((each for each in plan.get("action", ()) if each.get("id") == rule.id), {})
+    facts = [_fact(words, fact) for fact in rule.facts if fact.value is not None]
     return ReadRule(
         id=rule.id,
         title=rule.title or action.get("title", rule.id),
         text=action.get("textEquivalent") or action.get("description", ""),
         citation=rule.citation,
-        facts=tuple(_fact(words, fact) for fact in rule.facts if fact.value is not None),
+        facts=tuple(sorted(facts, key=lambda fact: (fact.setting, fact.negative))),
         missing=tuple(words.fact(name) for name in rule.missing),
     )
 
@@ -174,6 +192,8 @@ def _fact(words: Wording, fact: TracedFact) -> ReadFact:
         _said(words, fact),
         fact.date,
         tuple(each for each in sources if each is not None),
+        setting=words.is_setting(fact.name),
+        negative=fact.value in NOTHING,
     )
 
 
@@ -215,17 +235,11 @@ def _studies(tx: Connection, tenant: str, order: Stored | None) -> Iterable[Stud
 
 def _title(content: Json) -> str:
     code: Json = content.get("code") or next(iter(content.get("procedureCode", ())), {})
-    return content.get("description") or _text(code) or content["resourceType"]
-
-
-def _text(concept: Json) -> str:
-    codings: Sequence[Json] = concept.get("coding", ())
-    text: str = concept.get("text") or next((each["display"] for each in codings if each.get("display")), "")
-    return text
+    return content.get("description") or text_of(code) or content["resourceType"]
 
 
 def _code_text(order: Json) -> str:
-    return _text(order.get("code", {}))
+    return text_of(order.get("code", {}))
 
 
 def _displays(references: Iterable[Json]) -> str:

@@ -5,14 +5,34 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from fhir_svc.auth.actor import Role
-from fhir_svc.web import pages
+from fhir_svc.web import pages, rules_in_words
+from fhir_svc.web.services import services
+from fhir_svc.web.wording import wording
 
 blueprint = Blueprint("criteria_page", __name__)
 pages.register(blueprint)
+GRADES = {
+    "G": "guideline or government policy",
+    "D": "diagnostic-accuracy study",
+    "E": "expert consensus or coverage policy",
+    "S": "seed text only",
+    "U": "unverified",
+    "P": "product choice",
+}
 
 
 @blueprint.get("/criteria")
 def criteria() -> Response:
-    """Every rule in plain words."""
+    """Every rule of every pathway in plain words, its version, and that no clinician has approved it."""
     pages.need(Role.PHYSICIAN, Role.ADMIN)
-    return pages.show("criteria.html")
+    knowledge = services().knowledge
+    words = wording(knowledge)
+    pathways = [
+        (
+            knowledge.canonical(pathway.plan.canonical) or {},
+            rules_in_words.rules(knowledge, pathway, words),
+            rules_in_words.settings(pathway),
+        )
+        for pathway in knowledge.pathways.values()
+    ]
+    return pages.show("criteria.html", pathways=pathways, grades=GRADES)

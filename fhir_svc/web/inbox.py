@@ -232,7 +232,10 @@ def _draft(
         order = read_order(tx, actor, draft_id)
         task = task_of(tx, actor.tenant, draft_id)
         clock = _clock(tx, actor)
+        decidable = order.content.get("status") == "draft" and task is not None and _waits(task.content, clock)
         guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
+        if decidable:
+            guidance = reading.newest_guidance(tx, actor.tenant, patient_of(order.content)) or guidance
         open_blockers = list(extensions(order.content, "blocker"))
         physicians = declining.colleagues(tx, actor.tenant)
         context: dict[str, Any] = {
@@ -246,8 +249,9 @@ def _draft(
             "by_hand": reading.changes_by_hand(tx, actor.tenant, order),
             "prepared": signing.preparation(tx, actor.tenant, order),
             "verified": verifying.verification(tx, given, actor.tenant, order),
-            "decidable": order.content.get("status") == "draft" and task is not None and _waits(task.content, clock),
+            "decidable": decidable,
             "colleagues": [each for each in physicians if each.id != actor.id],
+            "because": worklist.because(order.content),
             "username": next((each.username for each in physicians if each.id == actor.id), ""),
             "checks": _checks(given, open_blockers),
             "codings": revising.codings(given.knowledge, order.content),

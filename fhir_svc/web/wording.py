@@ -21,13 +21,16 @@ class Wording:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._facts: dict[str, str] = {}
+        self._settings: set[str] = set()
         self._questions: dict[str, str] = {}
         self._answers: dict[tuple[str, str], str] = {}
         self._units: dict[str, str] = {}
         self._concepts: dict[tuple[str, str], tuple[str, str]] = {}
         for library in knowledge.all("Library"):
-            for fact in extensions(library, "fact"):
-                self._facts[parts(fact, "name")[0]] = next(iter(parts(fact, "title")), "")
+            for kind in ("fact", "parameter"):
+                for held in extensions(library, kind):
+                    self._facts[parts(held, "name")[0]] = next(iter(parts(held, "title")), "")
+            self._settings |= {parts(held, "name")[0] for held in extensions(library, "parameter")}
         for questionnaire in knowledge.all("Questionnaire"):
             for item in _items(questionnaire):
                 self._learn(item)
@@ -50,6 +53,10 @@ class Wording:
     def fact(self, name: str) -> str:
         """What a fact is about: the Library's title, else the question that was asked."""
         return self._facts.get(name) or self.question(name)
+
+    def is_setting(self, name: str) -> bool:
+        """Whether it is a value that the site chose, and no fact of the patient."""
+        return name in self._settings
 
     def question(self, name: str) -> str:
         """The question as the patient was asked it."""

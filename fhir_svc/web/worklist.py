@@ -139,14 +139,26 @@ def _focus(tx: Connection, tenant: str, task: Mapping[str, Any]) -> Stored | Non
 
 
 def _order(order: Mapping[str, Any]) -> tuple[str, str]:
-    reasons = [concept.get("text", "") for concept in order.get("reasonCode", ())]
-    return order.get("code", {}).get("text", "Order"), "; ".join(reason for reason in reasons if reason)
+    return text_of(order.get("code", {})) or "Order", because(order)
 
 
 def _review(task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str]:
-    reason = task.get("reasonCode", {}).get("text", "")
+    reason, said = text_of(task.get("reasonCode", {})), task.get("description", "")
     met = [rule.title for rule in trace.read(guidance).with_outcome(trace.MET)]
-    return task.get("description") or reason or "Review", "; ".join(met)
+    return reason or said or "Review", said if said and reason else "; ".join(met)
+
+
+def because(order: Mapping[str, Any]) -> str:
+    """The reasons of an order in one line."""
+    reasons = [text_of(concept) for concept in order.get("reasonCode", ())]
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+def text_of(concept: Mapping[str, Any]) -> str:
+    """A CodeableConcept as people read it."""
+    codings = concept.get("coding", ())
+    text: str = concept.get("text") or next((each["display"] for each in codings if each.get("display")), "")
+    return text
 
 
 def _name(patient: Mapping[str, Any]) -> str:

@@ -1,0 +1,197 @@
+"""Each rule as a clinician reads it, made from its artefact alone: what it asks, of which data, what it then does.
+
+Nothing here is written by hand for a rule. Where an artefact changes, these words change with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fhir_svc.criteria.declarations import Declaration, Declarations, Parameter, Range, Window
+from fhir_svc.criteria.moments import Span
+from fhir_svc.criteria.plan import Action, Rule, message_reason, order_key
+from fhir_svc.knowledge import Knowledge, Pathway
+from fhir_svc.web.wording import Wording
+
+NAME: Final = re.compile(r"%`([^`]+)`")
+OPTIONS: Final = re.compile(r"%`([^`]+)` in \(([^()]*)\)")
+EQUALS: Final = re.compile(r"%`([^`]+)` (=|!=) '([^']*)'")
+NEGATED: Final = re.compile(r"%`([^`]+)`\.not\(\)")
+SIGNS: Final = {"<=": "is at most", ">=": "is at least", "<": "is below", ">": "is above", "=": "is", "!=": "is not"}
+COMPARED: Final = re.compile(r"(?<=\S) (<=|>=|!=|<|>|=) (?=\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing a rule does: under which further condition ('' for none), with which text, and what."""
+
+    text: str
+    when: str
+    does: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A fact that a rule reads: where it comes from, over which window, with what minimum; or what it stands for."""
+
+    title: str
+    means: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InWords:
+    """A rule in plain words."""
+
+    id: str
+    title: str
+    text: str
+    level: str
+    grade: str
+    citation: str
+    red_flag: bool
+    condition: str
+    steps: tuple[Step, ...]
+    meanings: tuple[Meaning, ...]
+
+
+def rules(knowledge: Knowledge, pathway: Pathway, words: Wording) -> list[InWords]:
+    """Every rule of a pathway, in its order."""
+    return [_rule(rule, pathway.declarations, knowledge, words) for rule in pathway.plan.rules]
+
+
+def settings(pathway: Pathway) -> list[tuple[str, str, str]]:
+    """What a site may set: (title, default, range)."""
+    return [(each.title, _default(each), _limits(each)) for each in pathway.declarations.parameters.values()]
+
+
+def said(expression: str, words: Wording) -> str:
+    """A FHIRPath condition in plain words; names become the titles of their facts, in quotation marks."""
+
+    def options(found: re.Match[str]) -> str:
+        listed = [part.strip().strip("'") for part in found[2].split("|")]
+        return f"“{words.fact(found[1])}” is one of ({', '.join(words.answer(found[1], each) for each in listed)})"
+
+    def equals(found: re.Match[str]) -> str:
+        verb = "is" if found[2] == "=" else "is not"
+        return f"“{words.fact(found[1])}” {verb} {words.answer(found[1], found[3])}"
+
+    text = OPTIONS.sub(options, expression)
+    text = EQUALS.sub(equals, text)
+    text = NEGATED.sub(lambda found: f"not “{words.fact(found[1])}”", text)
+    text = NAME.sub(lambda found: f"“{words.fact(found[1])}”", text)
+    return COMPARED.sub(lambda found: f" {SIGNS[found[1]]} ", text)
+
+
+def _rule(rule: Rule, declared: Declarations, knowledge: Knowledge, words: Wording) -> InWords:
+    action = rule.action
+    expressions = [each.condition for each in action.everything() if each.condition is not None]
+    names = dict.fromkeys(name for each in expressions for name in each.names)
+    return InWords(
+        id=rule.id,
+        title=action.title,
+        text=action.text,
+        level=words.concept("triage-level", action.level) if action.level else "",
+        grade=rule.grade,
+        citation=rule.citation,
+        red_flag=rule.red_flag,
+        condition=said(action.condition.text, words) if action.condition else "",
+        steps=tuple(_steps(action, knowledge, words)),
+        meanings=tuple(_meanings(names, declared, words)),
+    )
+
+
+def _steps(action: Action, knowledge: Knowledge, words: Wording) -> Iterator[Step]:
+    for each in action.everything():
+        does = tuple(_does(each, knowledge, words))
+        if does:
+            when = "" if each is action or each.condition is None else said(each.condition.text, words)
+            yield Step(each.text if each is not action else "", when, does)
+
+
+def _does(action: Action, knowledge: Knowledge, words: Wording) -> Iterator[str]:
+    if action.level:
+        yield f"level {words.concept('triage-level', action.level)}"
+    if action.order and (key := order_key(action.order) or action.order):
+        drafted = knowledge.find("ActivityDefinition", key.lower().replace("_", "-")) or {}
+        yield f"drafts: {drafted.get('title', key)}" + (f", {action.priority}" if action.priority else "")
+    if action.message and (reason := message_reason(action.message) or action.message):
+        sent = knowledge.find("ActivityDefinition", f"message-{reason.lower().replace('_', '-')}") or {}
+        yield f"sends: {sent.get('title', reason)}"
+    if action.review:
+        yield "asks for a review by a physician"
+    for flag in action.flags:
+        yield f"flag: {words.concept('review-flag', flag)}"
+    if action.control is not None:
+        yield f"safety control: {action.control.effect}" + (
+            f", until cleared: {words.concept('blocker', action.control.blocker)}" if action.control.blocker else ""
+        )
+
+
+def _meanings(names: Sequence[str] | dict[str, None], declared: Declarations, words: Wording) -> Iterator[Meaning]:
+    """The facts read, each before those it stands for; every fact once."""
+    waiting, seen = list(names), set()
+    while waiting:
+        name = waiting.pop(0)
+        found = declared.facts.get(name)
+        if name in seen or found is None:
+            continue
+        seen.add(name)
+        inner = [*(found.expression.names if found.expression else ()), *found.of]
+        inner += [each for item in found.items if item.expression for each in item.expression.names]
+        waiting = [*inner, *waiting]
+        means = said(found.expression.text, words) if found.expression else ""
+        yield Meaning(words.fact(name), means, tuple(_details(found, words)))
+
+
+def _details(found: Declaration, words: Wording) -> Iterator[str]:
+    asked = words.question(found.name)
+    if found.form and asked != words.fact(found.name):
+        yield f"asked: {asked}"
+    if found.codes:
+        listed = dict.fromkeys(code.display or code.code for code in found.codes)
+        yield f"from: {', '.join(listed)}"
+    for window in found.windows:
+        yield _window(window)
+    if found.plausible:
+        yield f"usable {_range(found.plausible)} {words.unit(found.unit or '')}".strip()
+    elif found.unit:
+        yield f"in {words.unit(found.unit)}"
+    for item in found.items:
+        if item.expression:
+            yield f"{_number(item.points)} if {said(item.expression.text, words)}"
+
+
+def _window(window: Window) -> str:
+    since = f"last {_span(window.since)}" if window.since else "at any time"
+    until = f", up to {_span(window.until)} ago" if window.until != Span() else ""
+    minimum = f", at least {window.minimum} values" if window.minimum > 1 else ""
+    return f"{since}{until}{minimum}"
+
+
+def _span(span: Span) -> str:
+    parts = ((span.months, "month"), (span.days, "day"), (span.hours, "hour"))
+    return " ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in parts if count) or "0 days"
+
+
+def _range(found: Range) -> str:
+    return f"from {_number(found.low)} to {_number(found.high)}"
+
+
+def _number(value: object) -> str:
+    return f"{float(str(value)):g}" if "/" not in str(value) else str(value)
+
+
+def _default(parameter: Parameter) -> str:
+    if isinstance(parameter.default, bool):
+        return "yes" if parameter.default else "no"
+    return _number(parameter.default)
+
+
+def _limits(parameter: Parameter) -> str:
+    if parameter.low is None or parameter.high is None:
+        return "yes or no"
+    return f"{_number(parameter.low)} to {_number(parameter.high)}"
