@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from fhir_svc.decision import Fact
 from fhir_svc.orders.identity import deciding, derived, references
 from fhir_svc.orders.sheet import Resource, Sheet, made
 from fhir_svc.orders.terms import system
+from fhir_svc.record import Json, Stored
 
 
 def derived_observations(sheet: Sheet) -> Iterator[Resource]:
     """One Observation for every computed fact that CodeSystem `measure` has a code for."""
     for code, concept in sheet.knowledge.codes("measure").items():
-        for name in (held["valueString"] for held in concept.get("property", ()) if held["code"] == "fact"):
+        for name in _property(concept, "fact"):
             fact = sheet.decision.facts.get(name)
-            if fact and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool) and fact.sources:
-                yield _observation(sheet, code, concept["display"], fact)
+            if fact and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool):
+                sources = fact.sources or _sources(sheet, _property(concept, "made-of"))
+                if sources:
+                    yield _observation(sheet, code, concept["display"], replace(fact, sources=sources))
+
+
+def _sources(sheet: Sheet, names: list[str]) -> tuple[Stored, ...]:
+    facts = (sheet.decision.facts.get(name) for name in names)
+    return tuple(source for fact in facts if fact for source in fact.sources)
+
+
+def _property(concept: Json, code: str) -> list[str]:
+    return [held["valueString"] for held in concept.get("property", ()) if held["code"] == code]
 
 
 def _observation(sheet: Sheet, code: str, display: str, fact: Fact) -> Resource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,28 @@ def test_the_same_input_gives_the_same_bytes_in_any_order(knowledge):
     one, other = (run(knowledge, *record) for record in (stored, stored[::-1]))
     assert repr(one.guidance) == repr(other.guidance)
     assert repr(one.writes) == repr(other.writes)
+
+
+def weight(name, kilograms, day):
+    coding = {"system": "http://loinc.org", "code": "29463-7"}
+    quantity = {"value": kilograms, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    content = {
+        "resourceType": "Observation", "id": name, "status": "final", "code": {"coding": [coding]},
+        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": day, "valueQuantity": quantity,
+    }  # fmt: skip
+    return Stored("Observation", name, 1, content, T)
+
+
+def test_a_loss_of_weight_is_written_down_with_both_weights(knowledge, r4):
+    found = run(knowledge, form(NO_RED_FLAG), patient(), weight("w1", 80, "2025-08-01"), weight("w2", 74, "2026-03-01"))
+    derived = [write.resource for write in found.writes if write.resource["resourceType"] == "Observation"]
+    assert [(held["code"]["coding"][0]["code"], held["valueQuantity"]["value"]) for held in derived] == [
+        ("weight-loss-percent", Decimal("7.5")),
+    ]
+    assert [held["reference"] for held in derived[0]["derivedFrom"]] == [
+        "Observation/w1/_history/1", "Observation/w2/_history/1",
+    ]  # fmt: skip
+    assert r4.check_r4(derived[0]) == []
 
 
 def test_every_order_and_message_of_the_plan_is_defined(knowledge):
