@@ -64,8 +64,7 @@ def postgres_database(_postgres_tables: Database) -> Iterator[Database]:
     """A PostgreSQL database without a row."""
     yield _postgres_tables
     with _postgres_tables.transaction() as tx:
-        for table in reversed(metadata.sorted_tables):
-            tx.execute(table.delete())
+        tx.exec_driver_sql("; ".join(str(table.delete()) for table in reversed(metadata.sorted_tables)))
 
 
 @pytest.fixture(scope="session")
