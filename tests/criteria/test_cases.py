@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.criteria.cases import classification, control, longitudinal, red_flags, safety, treatment
+from tests.criteria.cases import classification, control, corners, longitudinal, red_flags, safety, treatment
 from tests.criteria.cases.checking import differences
 
 CASES = [
     pytest.param(case, id=f"{rule}: {case.name}")
-    for room in (red_flags, classification, safety, treatment, longitudinal, control)
+    for room in (red_flags, classification, safety, treatment, longitudinal, control, corners)
     for rule, table in room.TABLES.items()
     for case in table
 ]

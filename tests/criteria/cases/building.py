@@ -182,7 +182,7 @@ def walk(answers: Mapping[str, Any] | None = None, **more: Any) -> Resource:
     return form({"wk-new-neuro": "no"} | dict(answers or {}), name="lbp-lss-walk", **({"id": "walk"} | more))
 
 
-def _thing(type_: str, **fields: Any) -> Resource:
+def thing(type_: str, **fields: Any) -> Resource:
     made = {"resourceType": type_, "subject": {"reference": "Patient/p"}} | fields
     return {name: value for name, value in made.items() if value is not None}
 
@@ -196,7 +196,7 @@ def observation(code: str, value: Any, unit: str | None, when: str, **more: Any)
         "effectiveDateTime": when,
         "valueQuantity": quantity(value, unit, comparator),
     }
-    return _thing("Observation", **(fields | more))
+    return thing("Observation", **(fields | more))
 
 
 def temperature(value: Any, back: float = 10, unit: str | None = "Cel", **more: Any) -> Resource:
@@ -231,7 +231,7 @@ def levels(start: int | None, end: int | None, back: int) -> Resource:
         if value is not None
     ]
     fields = {"status": "final", "code": coding(system, "distal-symptom-level"), "effectiveDateTime": day(back)}
-    return _thing("Observation", **fields, component=parts)
+    return thing("Observation", **fields, component=parts)
 
 
 def laboratory(code: str, value: Any, unit: str, back: int, flag: str | None = None) -> Resource:
@@ -254,7 +254,7 @@ def abi(value: Any, back: int = 30, unit: str | None = "{ratio}") -> Resource:
 
 def pregnancy_status(code: str, back: int = 5) -> Resource:
     answer = coding(LOINC, PREGNANCY[code])
-    return _thing(
+    return thing(
         "Observation",
         status="final",
         code=coding(LOINC, "82810-3"),
@@ -268,35 +268,35 @@ def condition(code: str, verification: str = "confirmed", **more: Any) -> Resour
     if verification != "entered-in-error":
         system = "http://terminology.hl7.org/CodeSystem/condition-clinical"
         fields["clinicalStatus"] = coding(system, "active")
-    return _thing("Condition", **(fields | more))
+    return thing("Condition", **(fields | more))
 
 
 def report(when: str | None, code: str = LUMBAR_MRI, conclusion: str | None = None, **more: Any) -> Resource:
     """Earlier imaging; with `conclusion` 18347007 it shows a stenosis."""
     found = {"conclusionCode": [coding(SCT, conclusion)]} if conclusion else {}
     fields = {"status": "final", "code": coding(LOINC, code), "effectiveDateTime": when}
-    return _thing("DiagnosticReport", **(fields | found | more))
+    return thing("DiagnosticReport", **(fields | found | more))
 
 
 def study(when: str, code: str = MRI_WWO, **more: Any) -> Resource:
     fields = {"status": "available", "started": when, "procedureCode": [coding(LOINC, code)]}
-    return _thing("ImagingStudy", **(fields | more))
+    return thing("ImagingStudy", **(fields | more))
 
 
 def injection(when: str, region: str | None = None, **more: Any) -> Resource:
     site = {"bodySite": [coding(SCT, region)]} if region else {}
     fields = {"status": "completed", "code": coding(f"{B}/CodeSystem/order-key", "ESI"), "performedDateTime": when}
-    return _thing("Procedure", **(fields | site | more))
+    return thing("Procedure", **(fields | site | more))
 
 
 def session(back: int, status: str = "completed") -> Resource:
     code = coding(f"{B}/CodeSystem/measure", "home-exercise-session")
-    return _thing("Procedure", status=status, code=code, performedDateTime=day(back))
+    return thing("Procedure", status=status, code=code, performedDateTime=day(back))
 
 
 def order(code: str, when: str, status: str = "active", priority: str = "routine", system: str = LOINC) -> Resource:
     """An order that the EHR already has."""
-    return _thing(
+    return thing(
         "ServiceRequest", status=status, intent="order", priority=priority, code=coding(system, code), authoredOn=when
     )
 
@@ -309,4 +309,4 @@ def message(text: str | None, back: float = 1, **more: Any) -> Resource:
         "sender": {"reference": "Patient/p"},
         "payload": [{"contentString": text}] if text is not None else None,
     }
-    return _thing("Communication", **(fields | more))
+    return thing("Communication", **(fields | more))

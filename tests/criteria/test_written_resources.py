@@ -1,0 +1,197 @@
+"""What an evaluation writes, as an EHR or a physician reads it: valid R4, with its reasons, evidence and rules."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import pytest
+
+from tests.criteria.cases.building import (
+    CLAUDICATION,
+    B,
+    Resource,
+    T,
+    calm,
+    condition,
+    message,
+    series,
+    temperature,
+    woman,
+)
+from tests.criteria.cases.checking import RULES, Seen, exact, record_of, run
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from fhir.resources.R4B import get_fhir_model_class
+
+SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
+WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
+SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
+PATIENTS = {
+    "cauda equina and a pacemaker": [calm(SADDLE | {"mr-pacemaker": "yes-unknown"})],
+    "claudication": [calm(WISH)],
+    "saddle skipped": [calm({"rf-saddle-numbness": None})],
+    "fever against the form": [calm(), temperature("38.6")],
+    "pregnant, cancer": [woman(), calm({"rf-cancer-history": "active", "ctx-pregnant": "pregnant"})],
+    "walking declines": [calm(), series([1000] * 7, [800] * 4)],
+    "an unclear message": [calm(), message("am I numb?")],
+    "nothing": [calm()],
+}
+
+
+def seen(name: str) -> Seen:
+    return run(record_of(PATIENTS[name]))
+
+
+def drafts(of: Seen) -> list[Resource]:
+    return [each for each in of.written if each["resourceType"] == "ServiceRequest"]
+
+
+def codes(draft: Resource, system: str) -> set[str]:
+    return {
+        code["code"] for reason in draft.get("reasonCode", ()) for code in reason["coding"] if code["system"] == system
+    }
+
+
+def rule(of: Seen, rule_id: str) -> list[Resource]:
+    trace = of.evaluation.guidance[0]["contained"][0]["parameter"]
+    return next(
+        each["part"] for each in trace if each["name"] == "rule" and each["part"][0].get("valueString") == rule_id
+    )
+
+
+def facts(of: Seen, rule_id: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for part in rule(of, rule_id):
+        if part["name"] == "fact":
+            inner = {each["name"]: each for each in part["part"]}
+            found[inner["name"]["valueCode"]] = inner
+    return found
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_everything_written_is_valid_r4(name):
+    result = seen(name)
+    for resource in [*result.written, *result.evaluation.guidance]:
+        text = json.dumps(resource, default=str)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            get_fhir_model_class(resource["resourceType"]).model_validate_json(text)
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_the_trace_lists_every_rule_with_title_and_citation(name):
+    result = seen(name)
+    assert set(RULES) <= set(result.rules)
+    for each in RULES:
+        names = {part["name"] for part in rule(result, each)}
+        assert {"id", "outcome", "title", "citation"} <= names
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_every_draft_says_who_drafted_it_and_why(name):
+    result = seen(name)
+    requisitions = {json.dumps(each["requisition"], sort_keys=True) for each in drafts(result)}
+    assert len(requisitions) <= 1
+    for draft in drafts(result):
+        assert draft["intent"] == "order"
+        assert any(each["system"] == f"{B}/order" for each in draft["identifier"])
+        assert draft["identifier"][0]["type"]["coding"][0]["code"] == "PLAC"
+        assert draft["instantiatesCanonical"] == [f"{B}/PlanDefinition/lbp-lss|1.0.0"]
+        assert {code["code"] for code in draft["meta"]["security"]} == {"AIAST"}
+        assert draft["category"]
+        assert codes(draft, SCT)
+        assert codes(draft, ICD)
+        assert any("R" in note["text"] for note in draft["note"])
+        assert all("/_history/" in each["reference"] for each in draft["supportingInfo"])
+        assert any(each["reference"].startswith("QuestionnaireResponse/form") for each in draft["supportingInfo"])
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_every_draft_has_one_task_with_a_target_time(name):
+    result = seen(name)
+    approvals = [
+        each
+        for each in result.written
+        if each["resourceType"] == "Task" and each["code"]["coding"][0]["code"] == "approve"
+    ]
+    assert sorted(each["focus"]["reference"] for each in approvals) == sorted(
+        f"ServiceRequest/{each['id']}" for each in drafts(result)
+    )
+    for task in approvals:
+        assert (task["status"], task["intent"]) == ("requested", "order")
+        assert task["restriction"]["period"]["end"]
+        assert task["reasonReference"]["reference"].startswith("GuidanceResponse/")
+
+
+def test_a_suspicion_is_never_coded_as_the_disease():
+    emergency = drafts(run(record_of([calm(SADDLE)])))
+    for draft in emergency:
+        assert "R20.0" in codes(draft, ICD)
+        assert "44077006" in codes(draft, SCT)
+        assert not {"G83.4", "192970008"} & (codes(draft, ICD) | codes(draft, SCT))
+    infection = drafts(run(record_of([calm(), temperature("39")])))
+    assert all(not code.startswith("M46") for each in infection for code in codes(each, ICD))
+
+
+def test_claudication_is_a_reason_only_where_the_diagnosis_is_recorded():
+    (unrecorded,) = drafts(seen("claudication"))
+    assert not {"303081002", "M48.062"} & (codes(unrecorded, SCT) | codes(unrecorded, ICD))
+    (recorded,) = drafts(run(record_of([calm(WISH), condition("303081002")])))
+    assert {"303081002"} <= codes(recorded, SCT)
+    assert {"M48.062"} <= codes(recorded, ICD)
+
+
+def test_what_is_missing_is_named_in_the_trace_and_asked_for():
+    result = seen("saddle skipped")
+    missing = {part["valueCode"] for part in rule(result, "R41") if part["name"] == "missing"}
+    assert "rf-saddle-numbness" in missing
+    assert "rf-saddle-numbness" in json.dumps(result.evaluation.guidance[0]["dataRequirement"])
+    asked = [each for each in result.written if each["resourceType"] == "CommunicationRequest"]
+    assert any("ASK_MISSING" in json.dumps(each["reasonCode"]) for each in asked)
+
+
+def test_a_rule_names_the_facts_that_decided_it_with_their_sources():
+    decided = facts(seen("cauda equina and a pacemaker"), "R01")
+    assert (
+        decided["rf-saddle-numbness"]["source"]["valueReference"]["reference"]
+        == "QuestionnaireResponse/form/_history/1"
+    )
+    measured = facts(seen("fever against the form"), "R03")
+    cited = json.dumps(measured, default=str)
+    assert "Observation/observation-" in cited
+    assert "38.6" in cited
+
+
+def test_a_measured_fever_is_evidence_of_its_drafts():
+    for draft in drafts(seen("fever against the form")):
+        assert any(each["reference"].startswith("Observation/") for each in draft["supportingInfo"])
+
+
+def test_red_flags_raise_a_flag_and_a_conflict_a_detected_issue():
+    result = seen("fever against the form")
+    kinds = {each["resourceType"] for each in result.written}
+    assert {"Flag", "DetectedIssue", "RequestGroup", "Provenance"} <= kinds
+    group = next(each for each in result.written if each["resourceType"] == "RequestGroup")
+    assert (group["intent"], group["status"]) == ("proposal", "active")
+
+
+def test_the_guidance_names_the_criteria_the_moment_and_the_patient():
+    (guidance,) = seen("claudication").evaluation.guidance
+    assert guidance["moduleCanonical"] == f"{B}/PlanDefinition/lbp-lss|1.0.0"
+    assert str(guidance["occurrenceDateTime"]).startswith(T.strftime("%Y-%m-%dT%H:%M"))
+    assert guidance["subject"]["reference"] == "Patient/p"
+    assert guidance["id"] == "guidance-1"
+
+
+def test_derived_values_are_observations_that_name_their_sources():
+    result = seen("walking declines")
+    derived = [each for each in result.written if each["resourceType"] == "Observation"]
+    assert derived
+    assert all(each["derivedFrom"] for each in derived)
+
+
+def test_numbers_keep_their_digits():
+    assert str(exact({"value": 38.1})["value"]) == "38.1"
