@@ -100,7 +100,7 @@ def _read(session: requests.Session, target: str, host: str) -> bytes:
     with session.get(target, headers=asked, timeout=DEADLINE, allow_redirects=False, stream=True) as answer:
         if answer.status_code != requests.codes.ok:
             raise ValueError("not 200")
-        for part in answer.iter_content(4096):
+        while part := answer.raw.read1(4096, decode_content=False):  # what is there, without waiting for more
             body += part
             if len(body) > LARGEST or time.monotonic() > until:
                 raise ValueError("too large or too slow")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
-from flask import Response, request
+from flask import Response, g, request
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import Told
@@ -48,12 +49,21 @@ def told(act: str, received: Sequence[Received]) -> Told:
 
 def receipt(actor: Actor, given: Services) -> Receipt:
     """Prepare to receive a submission of this actor: its tenant, the moment, the knowledge in force."""
-    with given.database.reading() as tx:
-        tenant, at = tenants.find(tx, actor.tenant), database.now(tx)
-    if tenant is None:
-        raise NotFound("There is no such tenant.")
+    tenant, at = whose(actor, given)
     reading = given.intake.reading(at, own_bases=_bases(tenant, given), new_id=lambda: str(uuid4()))
     return Receipt(actor, tenant, reading, given.criteria)
+
+
+def whose(actor: Actor, given: Services) -> tuple[Tenant, datetime]:
+    """Give the actor's tenant and the moment of this request."""
+    tenant: Tenant | None = g.get("tenant")
+    at: datetime | None = g.get("at")
+    if tenant is None or at is None:
+        with given.database.reading() as tx:
+            tenant, at = tenants.find(tx, actor.tenant), database.now(tx)
+    if tenant is None:
+        raise NotFound("There is no such tenant.")
+    return tenant, at
 
 
 def _bases(tenant: Tenant, given: Services) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from fhir_svc.intake.submission import (
     read_single,
     read_submit,
 )
-from fhir_svc.store import database, resources, tenants
+from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import dry_run, negotiation, replies, trail
-from fhir_svc.web.accept import Carried, accept, receipt, told
+from fhir_svc.web.accept import Carried, accept, receipt, told, whose
 from fhir_svc.web.bundles import check_entries
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
@@ -98,7 +98,9 @@ def _issues(resource: object, kind: str, resource_id: str | None, got: Receipt) 
         return (Issue("invalid", "wrong-type", "The resource is of another type than the address.", "resourceType"),)
     schema = services().intake.whole()
     if kind not in schema.types:
-        return (Issue("not-supported", "unchecked", "Resources of this type are not checked here.", severity="warning"),)
+        return (
+            Issue("not-supported", "unchecked", "Resources of this type are not checked here.", severity="warning"),
+        )
     return tuple(schema.check(resource))
 
 
@@ -124,10 +126,7 @@ def evaluate(plan_id: str) -> Response:
         raise NotFound("There is no such resource.")
     raw = negotiation.body(SUBMIT_BYTE_LIMIT)
     asked = dry_run.read(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT))
-    with given.database.reading() as tx:
-        tenant, at = tenants.find(tx, actor.tenant), database.now(tx)
-    if tenant is None:
-        raise NotFound("There is no such tenant.")
+    tenant, at = whose(actor, given)
     body = dry_run.carry_out(asked, tenant, given, at)
     trail.leave_alone(Told("evaluate", targets=(f"PlanDefinition/{plan_id}",)), actor)
     return fhir(body)

@@ -80,10 +80,14 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     if not submission.settled or found:
         submission = settle(submission, found, receipt.reading)
     subject = _subject(tx, submission, receipt)
-    done, moved = _carry_out(tx, submission, subject, existing, receipt)
-    guidance = None
-    if subject is not None and any(one.changed and not one.late for one in done):
-        guidance = _start(tx, subject, done, receipt)
+    start = Put(in_progress(subject, receipt), subject, ours=True) if subject else None
+    done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
+    news = [one for one in done if one.changed and not one.late]
+    if start is None or not news:
+        return Received(submission, tuple(done), None, subject, tuple(moved))
+    guidance = str(start.resource["id"])
+    urgent = any(one.type in MAY_BE_URGENT for one in news)
+    work.add(tx, tenant=receipt.tenant.name, kind="evaluate", subject=guidance, patient=subject, urgent=urgent)
     return Received(submission, tuple(done), guidance, subject, tuple(moved))
 
 
@@ -154,9 +158,17 @@ def _met(entry: Entry, stored: Stored) -> Done:
 
 
 def _carry_out(
-    tx: Connection, submission: Submission, subject: str | None, existing: Mapping[int, Stored], receipt: Receipt
+    tx: Connection,
+    submission: Submission,
+    subject: str | None,
+    existing: Mapping[int, Stored],
+    receipt: Receipt,
+    start: Put | None,
 ) -> tuple[list[Done], list[ChangedElsewhere]]:
-    """Write what is to be written in one go; orders of ours that come back are dealt with one by one."""
+    """Write what is to be written in one go; orders of ours that come back are dealt with one by one.
+
+    `start`, the GuidanceResponse, is written with what is certainly new, else once it is known that something changed.
+    """
     tenant = receipt.tenant.name
     told: dict[int, Done] = {}
     moved: list[ChangedElsewhere] = []
@@ -173,8 +185,11 @@ def _carry_out(
         else:
             told[entry.index] = _report(tx, entry, ours, submission.kind, receipt, moved)
     puts = [_put(entry, subject) for entry in fresh]
-    written = resources.put_many(tx, tenant, puts, submission=receipt.submission)
-    told |= {entry.index: _done(entry, one) for entry, one in zip(fresh, written, strict=True)}
+    certain = [start] if start and any(put.new for put in puts) else []
+    written = resources.put_many(tx, tenant, [*puts, *certain], submission=receipt.submission)
+    told |= {entry.index: _done(entry, one) for entry, one in zip(fresh, written, strict=False)}
+    if start and not certain and any(one.changed and not one.late for one in told.values()):
+        resources.put_many(tx, tenant, [start], submission=receipt.submission)
     return [told[entry.index] for entry in submission.writes], moved
 
 
@@ -183,7 +198,7 @@ def _put(entry: Entry, subject: str | None) -> Put:
     patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
     # a POSTed Patient that was found to be a stored one becomes its next version
     new = entry.method == "POST" and entry.type != "Patient"
-    return Put(resource, patient, expected=version_of(entry.if_match), new=new)
+    return Put(resource, patient, ours=False, expected=version_of(entry.if_match), new=new)
 
 
 def _done(entry: Entry, written: Written) -> Done:
@@ -215,21 +230,11 @@ def _report(
     return Done(entry, ours.type, ours.id, now_is.version, now_is.received, changed=changed, ours=True)
 
 
-def _start(tx: Connection, subject: str, done: list[Done], receipt: Receipt) -> str:
-    """Create the GuidanceResponse that the caller polls, and the work row of the evaluation."""
-    guidance = in_progress(str(uuid4()), subject, receipt)
-    tenant = receipt.tenant.name
-    resources.create(tx, tenant, guidance, patient=subject, ours=True, submission=receipt.submission)
-    urgent = any(one.type in MAY_BE_URGENT and one.changed for one in done)
-    work.add(tx, tenant=tenant, kind="evaluate", subject=guidance["id"], patient=subject, urgent=urgent)
-    return str(guidance["id"])
-
-
-def in_progress(guidance_id: str, subject: str, receipt: Receipt) -> dict[str, Any]:
-    """Write the GuidanceResponse of an evaluation that has not taken place yet."""
+def in_progress(subject: str, receipt: Receipt) -> dict[str, Any]:
+    """Write the GuidanceResponse, for the caller to poll, of an evaluation that has not taken place yet."""
     return {
         "resourceType": "GuidanceResponse",
-        "id": guidance_id,
+        "id": str(uuid4()),
         "requestIdentifier": {"system": f"{BASE}/submission", "value": receipt.submission},
         "moduleCanonical": receipt.criteria,
         "status": "in-progress",

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from fhir_svc.errors import FhirSvcError, Issue
-from fhir_svc.store import resources
+from fhir_svc.store import body, resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web.negotiation import Prefer
@@ -65,16 +65,18 @@ def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant
     headers = version_headers(done.version, done.updated) | monitor(base, [received.guidance])
     headers["Location"] = f"{base}/{done.type}/{done.id}/_history/{done.version}"
     if prefer.returns == "minimal":
-        body = b""
+        content = b""
     elif prefer.returns == "OperationOutcome":
-        body = encode(outcome(notes(done, received.guidance, received.submission.warnings)))
+        content = encode(outcome(notes(done, received.guidance, received.submission.warnings)))
     else:
-        body = served(tx, tenant, done)
-    return Answer(201 if done.created else 200, headers, body)
+        content = served(tx, tenant, done)
+    return Answer(201 if done.created else 200, headers, content)
 
 
 def served(tx: Connection, tenant: str, done: Done) -> bytes:
     """Give the bytes that a read of this entry's version gives."""
+    if done.changed and not done.ours and done.entry.resource is not None:
+        return body.served(done.entry.resource, done.version, body.instant(done.updated))  # what was just written, not read again
     stored = resources.vread(tx, tenant, done.type, done.id, done.version)
     return stored.body if stored else b""
 

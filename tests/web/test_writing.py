@@ -60,6 +60,18 @@ def test_the_decimals_and_extensions_sent_are_the_ones_served(house):
         assert part in answer.data
 
 
+def test_what_comes_back_is_what_is_read_afterwards(house):
+    for method, path, body in (
+        ("POST", "/fhir/Observation", observation()),
+        ("PUT", "/fhir/Observation/o1", observation(id="o1")),
+        ("PUT", "/fhir/Observation/o1", observation(id="o1", status="amended")),
+        ("PUT", "/fhir/Observation/o1", observation(id="o1", status="amended")),
+    ):
+        answer = house.call(method, path, body)
+        place = answer.headers["Location"].removeprefix("http://localhost")
+        assert house.call("GET", place).data == answer.data
+
+
 @pytest.mark.parametrize(
     ("prefer", "kind"),
     [
