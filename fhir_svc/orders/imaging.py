@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from fhir_svc.criteria.findings import Findings
 from fhir_svc.criteria.moments import Moment, read_moment, zone_of
-from fhir_svc.decision import Concern, Outcome
+from fhir_svc.decision import Concern, Fact, Outcome
 from fhir_svc.orders.candidates import Candidate
 from fhir_svc.orders.definitions import OrderKind
 from fhir_svc.record import Json, Record, Site, Stored
@@ -59,7 +59,10 @@ def screen(
     red = [rule for held in scans for rule in held.rules if rule in findings.red_flags]
     if inside and not red:
         kept = tuple(held for held in candidates if held not in scans)
-        concerns = tuple(Concern("duplicate", "R16", held.key) for held in scans)
+        facts = tuple(
+            Fact("earlier-imaging", scan.moment.text, None, None, (scan.source,)) for scan in inside if scan.moment
+        )
+        concerns = tuple(Concern("duplicate", "R16", held.key, facts) for held in scans)
         return Screened(kept, tuple(scans), Outcome.MET, ("DUPLICATE_SUPPRESSED",), concerns)
     earlier = tuple(scan.source for scan in (*inside, *unsure))
     kept = tuple(replace(held, attached=held.attached + earlier) if held in scans else held for held in candidates)

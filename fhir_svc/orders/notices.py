@@ -44,7 +44,8 @@ def resolved(sheet: Sheet, renewed: set[str]) -> list[tuple[Stored, Resource]]:
         rules = list(extensions(held.content, "rule"))
         cited = [reference["reference"] for reference in extensions(held.content, "evidence")]
         over = bool(renewed & set(rules)) or is_withdrawn(cited, rules, outcomes, sheet.record)
-        if held.content["status"] == "active" and rules != ["R43"] and over:
+        to_a_signer = any(name.startswith("ServiceRequest/") for name in cited)
+        if held.content["status"] == "active" and over and not to_a_signer:
             period = {**held.content.get("period", {}), "end": sheet.at}
             found.append((held, fresh(held.content) | {"status": "inactive", "period": period}))
     return found

@@ -28,16 +28,15 @@ class Indication:
 
 
 def reasons(
-    kind: OrderKind, rules: Sequence[RuleOutcome], record: Record, knowledge: Knowledge
+    kind: OrderKind, rules: Sequence[RuleOutcome], diagnoses: frozenset[tuple[str, str]], knowledge: Knowledge
 ) -> tuple[Mapping[str, Any], ...]:
-    """The CodeableConcepts that explain an order: symptoms the rules read, and diagnoses the record already holds."""
+    """The CodeableConcepts that explain an order: symptoms the rules read, and diagnoses that the record holds."""
     said = {(fact.name, str(fact.value)) for rule in rules for fact in rule.facts if fact.value is not None}
     wanted = {rule.id for rule in rules}
-    recorded = frozenset(_recorded(record))
     return tuple(
         entry.concept
         for entry in indications(knowledge, kind.key)
-        if (not entry.said or entry.said & said) and entry.rules <= wanted and entry.recorded <= recorded
+        if (not entry.said or entry.said & said) and entry.rules <= wanted and entry.recorded <= diagnoses
     )
 
 
@@ -76,6 +75,11 @@ def _indication(entry: Json) -> Indication:
         rules=frozenset(parts(entry, "rule")),
         recorded=frozenset((coding["system"], coding["code"]) for coding in parts(entry, "recorded")),
     )
+
+
+def recorded(record: Record) -> frozenset[tuple[str, str]]:
+    """The diagnoses that the record holds, by system and code."""
+    return frozenset(_recorded(record))
 
 
 def _recorded(record: Record) -> Iterator[tuple[str, str]]:

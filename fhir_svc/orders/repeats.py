@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from fhir_svc.decision import Concern, Kept, Order, RuleOutcome
+from fhir_svc.decision import Concern, Fact, Kept, Order, RuleOutcome
 from fhir_svc.orders.candidates import Candidate
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of
 from fhir_svc.orders.identity import deciding, references
@@ -84,7 +84,8 @@ class Repeats:
         if ours:
             self.kept.append(Kept(ours[0], order))
         else:
-            self.concerns.append(Concern("duplicate", "R16", order.key))
+            facts = tuple(Fact("standing-order", held.id, None, None, (held,)) for held in holding)
+            self.concerns.append(Concern("duplicate", "R16", order.key, facts))
 
 
 def basis(rules: Iterable[RuleOutcome]) -> str:

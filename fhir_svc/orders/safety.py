@@ -18,7 +18,7 @@ from fhir_svc.orders.candidates import covered, from_want, merged
 from fhir_svc.orders.controls import Passage
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, task_definition
 from fhir_svc.orders.imaging import Screened, screen
-from fhir_svc.orders.reasons import distinct, reasons
+from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, turned_on
 from fhir_svc.orders.terms import extensions, parts
@@ -44,10 +44,11 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     unfit = list(unsupported(record, list(rules.values()), frozenset({"draft"})))
     signed = list(unsupported(record, list(rules.values()), _SIGNED))
     displaced = _displaced(record, passage, earlier, kinds, unfit)
+    diagnoses = recorded(record)
     repeats = Repeats(record, steps, findings.at, frozenset(held.id for held in (*unfit, *displaced)))
     for found in passage.candidates:
         own = [rules[rule] for rule in found.rules]
-        because = distinct(found.reasons, reasons(kinds[found.key], own, record, knowledge))
+        because = distinct(found.reasons, reasons(kinds[found.key], own, diagnoses, knowledge))
         repeats.take(replace(found, reasons=because), kinds[found.key], own)
 
     pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}

@@ -17,6 +17,7 @@ from fhir_svc.orders.transitions import REPORTED, require_order, require_task
 from fhir_svc.record import Json
 
 Resource = dict[str, Any]
+PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def revised(
     """The physician changes priority, code (one of `codings`), performer, or adds a note; anything else is refused."""
     require_task("revise", task["status"])
     new = _order(draft, "revise")
+    if change.get("priority", "routine") not in PRIORITIES:
+        raise Unprocessable("Choose a priority of FHIR.", expression="ServiceRequest.priority", error="revision")
     for name, value in change.items():
         if name in {"priority", "performer"}:
             new[name] = value

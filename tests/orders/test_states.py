@@ -249,3 +249,8 @@ def test_nothing_else_can_be_revised(name, value):
 def test_the_whole_draft_may_come_back_with_its_changes():
     moved, _ = states.revised(order(), task(), {**order(), "priority": "routine"}, codings=CHOICES, by=ALICE, at=AT)
     assert moved == {**states.fresh(order()), "priority": "routine"}
+
+
+def test_an_unknown_priority_is_refused():
+    with pytest.raises(Unprocessable):
+        states.revised(order(), task(), {"priority": "yesterday"}, codings=CHOICES, by=ALICE, at=AT)
