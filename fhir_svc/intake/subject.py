@@ -1,4 +1,7 @@
-"""PURE: the one patient of a submission. Missing or several patients are refused; none is ever picked."""
+"""PURE: the one patient of a submission. Missing or several patients are refused; none is ever picked.
+
+A Device alone may have no patient: it is a thing, and a DeviceUseStatement or an Observation says whose it is.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def mentions(entries: Sequence[Entry], faults: Faults) -> list[Mention]:
             key = _key(entry, node, main=main, place=place, faults=faults)
             if key:
                 found.append(Mention(key, place))
-        if not any(main for _, _, main in _nodes(entry)) and not (entry.type == "Device" and len(entries) > 1):
+        if entry.type != "Device" and not any(main for _, _, main in _nodes(entry)):
             name = NAMED_IN.get(entry.type, "subject")
             text = f"Name the patient in {name}."
             faults.add(Fault.SUBJECT_MISSING, text, f"{entry.location}.{name}")

@@ -371,7 +371,7 @@ RESOURCES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(RESOURCES | st.dictionaries(NAMES, TREES, max_size=8))
 def test_whatever_comes_is_accepted_or_refused_and_never_breaks(conformance, resource):
     issues = conformance.check(resource)
