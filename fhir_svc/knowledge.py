@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_svc.criteria.declarations import Declarations, read_library
+from fhir_svc.criteria.declarations import Declarations
+from fhir_svc.criteria.library import read_library
 from fhir_svc.criteria.plan import Plan, read_plan
+from fhir_svc.criteria.tracing import Trail
 from fhir_svc.criteria.vocabulary import Vocabulary, compile_vocabulary
 from fhir_svc.errors import Broken
 from fhir_svc.record import Json
@@ -24,6 +26,7 @@ class Pathway:
 
     plan: Plan
     declarations: Declarations
+    trail: Trail
 
 
 class Knowledge:
@@ -36,6 +39,9 @@ class Knowledge:
             if key in self._artefacts:
                 raise Broken(f"two artefacts are called {key[0]}/{key[1]}")
             self._artefacts[key] = dict(artefact)
+        self._by_type: dict[str, list[dict[str, Any]]] = {}
+        for (kind, _), found in sorted(self._artefacts.items()):
+            self._by_type.setdefault(kind, []).append(found)
         self._canonicals = {_canonical(found): found for found in self._artefacts.values() if "url" in found}
         language = self.find("CodeSystem", LANGUAGE)
         self.vocabulary: Vocabulary | None = compile_vocabulary(language) if language else None
@@ -47,7 +53,7 @@ class Knowledge:
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Every artefact of a type, in order of id."""
-        return [found for key, found in sorted(self._artefacts.items()) if key[0] == kind]
+        return list(self._by_type.get(kind, ()))
 
     def canonical(self, url: str) -> dict[str, Any] | None:
         """The artefact with this `url|version`, or with this url where no version is given."""
@@ -86,7 +92,8 @@ class Knowledge:
         library = self.canonical(plan.library)
         if library is None or library["resourceType"] != "Library":
             raise Broken(f"PlanDefinition/{plan.id} reads a Library that does not exist")
-        return Pathway(plan, read_library(library))
+        declarations = read_library(library)
+        return Pathway(plan, declarations, Trail(declarations))
 
 
 def _canonical(artefact: Json) -> str:

@@ -8,24 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.declarations import Declaration
 from fhir_svc.criteria.expressions import Known
 from fhir_svc.criteria.forms import Response, Responses, updated_at
+from fhir_svc.criteria.given import given
 from fhir_svc.criteria.history import recorded
 from fhir_svc.criteria.moments import Moment, Span, midnight
 from fhir_svc.criteria.readings import UNKNOWN, Reading
-from fhir_svc.criteria.units import canonical, unit_of
 from fhir_svc.record import Json, Stored
 
-UNSURE = "unsure"
-UNIT_UNKNOWN = "UNIT_UNKNOWN"
 CONFLICT = "CONFLICT"
 SPEAKING_UP = frozenset({"red-flag", "safety", "context"})
-KEPT = frozenset({"red-flag", "safety"})
+"""Roles of items that act from an unfinished form; a `weak-flag` does only beside a completed one."""
+KEPT = frozenset({"red-flag", "weak-flag", "safety"})
 UNSAID = "?"
 
 
@@ -92,7 +90,8 @@ def positives(case: Case, name: str) -> list[Told]:
 
 
 def _speaking(responses: Responses, declared: Declaration) -> list[Response]:
-    newer = responses.newer if declared.role in SPEAKING_UP else ()
+    added = declared.role in SPEAKING_UP or (declared.role == "weak-flag" and responses.current is not None)
+    newer = responses.newer if added else ()
     return [*newer, *([responses.current] if responses.current else [])]
 
 
@@ -172,25 +171,22 @@ def _plain(case: Case, declared: Declaration) -> Reading:
     """What the newest completed form says, and of context the newer unfinished ones."""
     responses = case.forms[declared.form]
     current = given(case, declared, responses.current, 0) if responses.current else UNKNOWN
-    unsure = current.unsure or any(
-        given(case, declared, response, 0).unsure
-        for response in responses.newer
-        if declared.role == "red-flag" and current.value is None
-    )
-    flags = current.flags
     if declared.role == "context" and not declared.values:
         return _bounded(case, declared, responses, current)
-    return replace(_in_date(case, declared, responses, current), unsure=unsure, flags=flags)
+    if current.value is not None:
+        return _in_date(case, declared, responses, current)
+    newer = (given(case, declared, response, 0) for response in responses.newer if declared.role == "red-flag")
+    return replace(current, unsure=True) if not current.unsure and any(each.unsure for each in newer) else current
 
 
 def _bounded(case: Case, declared: Declaration, responses: Responses, current: Reading) -> Reading:
     """Of several numbers the more dangerous one: an unfinished form adds and removes nothing."""
     said = [current, *(given(case, declared, response, 0) for response in responses.newer)]
-    known = [reading for reading in said if isinstance(reading.value, Fraction)]
+    known = [(reading.value, -at, reading) for at, reading in enumerate(said) if isinstance(reading.value, Fraction)]
     if not known:
         return current
     pick = min if declared.bound == "least" else max
-    return pick(known, key=lambda reading: Fraction(reading.value or 0))
+    return pick(known, key=lambda each: each[:2])[2]
 
 
 def _in_date(case: Case, declared: Declaration, responses: Responses, reading: Reading) -> Reading:
@@ -242,58 +238,10 @@ def _onset(case: Case, declared: Declaration, said: list[Told]) -> datetime:
 
 
 def _first_said(case: Case, declared: Declaration, told: Told) -> datetime:
-    moments = [told.at.start]
-    for response in case.forms[declared.form].everything:
-        for depth in range(len(response.versions)):
-            if _is_positive(declared, given(case, declared, response, depth).value):
-                moments.append(response.authored.start)
-    return min(*moments, case.at)
-
-
-def given(case: Case, declared: Declaration, response: Response, depth: int) -> Reading:
-    """The answer in one version of a response."""
-    version = response.versions[depth]
-    answers = version.answers.get(declared.name, ())
-    sources = (version.stored,)
-    if len(answers) != 1:
-        return Reading(date=response.authored.text, sources=sources if answers else ())
-    reading = _value(case, declared, answers[0])
-    return replace(reading, date=response.authored.text, sources=sources)
-
-
-def _value(case: Case, declared: Declaration, stated: Json) -> Reading:
-    if "valueCoding" in stated:
-        code = str(stated["valueCoding"].get("code", ""))
-        plain = case.declarations.forms[declared.form].answers.get(code, code)
-        return Reading(unsure=True) if plain == UNSURE else Reading(plain)
-    if "valueQuantity" in stated:
-        return _quantity(declared, stated["valueQuantity"])
-    number = stated.get("valueDecimal", stated.get("valueInteger"))
-    if isinstance(number, int | Decimal) and not isinstance(number, bool):
-        return _plausible(declared, Reading(Fraction(number), declared.unit, whole="valueInteger" in stated))
-    return UNKNOWN
-
-
-def _quantity(declared: Declaration, quantity: Json) -> Reading:
-    value = quantity.get("value")
-    if not isinstance(value, int | Decimal) or quantity.get("comparator") is not None or declared.unit is None:
-        return Reading(unusable=value is not None)
-    exact = canonical(value, unit_of(quantity), declared.unit)
-    if exact is None:
-        return Reading(unusable=True, flags=frozenset({UNIT_UNKNOWN}))
-    return _plausible(declared, Reading(exact, declared.unit))
-
-
-def _plausible(declared: Declaration, reading: Reading) -> Reading:
-    if declared.plausible is None or not isinstance(reading.value, Fraction) or reading.value in declared.plausible:
-        return reading
-    return Reading(unusable=True)
-
-
-def standing(case: Case, declared: Declaration) -> Iterator[tuple[Reading, Moment]]:
-    """An item's usable and unusable values in every response to its form that counts, newest first."""
-    responses = case.forms[declared.form]
-    for response in (*responses.newer, *([responses.current] if responses.current else ()), *responses.others):
-        reading = given(case, declared, response, 0)
-        if reading.value is not None or reading.unusable:
-            yield reading, response.authored
+    earlier = [
+        response.authored.start
+        for response in case.forms[declared.form].everything
+        for depth in range(len(response.versions))
+        if _is_positive(declared, given(case, declared, response, depth).value)
+    ]
+    return min(told.at.start, case.at, *earlier)

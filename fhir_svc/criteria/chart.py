@@ -27,11 +27,14 @@ class Chart:
     def __init__(self, record: Record) -> None:
         self.record = record
         self._types: dict[str, list[Stored]] = defaultdict(list)
-        for stored in sorted(record.current, key=lambda stored: (stored.type, stored.id)):
+        for stored in record.current:
             self._types[stored.type].append(stored)
+        for kind, found in self._types.items():
+            if kind != "Observation":
+                found.sort(key=_by_id)
 
     def of(self, *types: str) -> Iterator[Stored]:
-        """The resources of these types, in order of type and id."""
+        """The resources of these types, each type in order of id."""
         for name in types:
             yield from self._types.get(name, ())
 
@@ -45,9 +48,9 @@ class Chart:
         for stored in self._types.get("Observation", ()):
             if stored.ours:
                 continue
-            keys = set(_keys(stored.content.get("code")))
+            keys = list(_keys(stored.content.get("code")))
             for component in stored.content.get("component", ()):
-                keys.update(_keys(component.get("code")))
+                keys.extend(_keys(component.get("code")))
             for key in keys:
                 index[key].append(stored)
         return index
@@ -57,7 +60,7 @@ class Chart:
         found: dict[str, Stored] = {}
         for code in codes:
             found.update((stored.id, stored) for stored in self._observations.get((code.system, code.code), ()))
-        return list(found.values())
+        return sorted(found.values(), key=_by_id)
 
     def concepts(self, stored: Stored) -> list[Json]:
         """The CodeableConcepts that say what a resource is of; a device's own where it is used by reference."""
@@ -89,6 +92,10 @@ class Chart:
         for inner in stored.content.get("contained", ()):
             if inner.get("id") == target and name in inner:
                 yield inner[name]
+
+
+def _by_id(stored: Stored) -> str:
+    return stored.id
 
 
 def _keys(concept: Json | None) -> Iterator[Key]:

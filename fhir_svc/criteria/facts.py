@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import chain
 
 from fhir_svc.criteria import history, measurements, trends
 from fhir_svc.criteria.answers import CONFLICT, answer
 from fhir_svc.criteria.case import Case, Kind
 from fhir_svc.criteria.declarations import Declaration, Item
-from fhir_svc.criteria.expressions import Between, Known
+from fhir_svc.criteria.expressions import Between, Expression, Known
 from fhir_svc.criteria.forms import is_idle
 from fhir_svc.criteria.moments import midnight, whole_years
 from fhir_svc.criteria.readings import NO, UNKNOWN, YES, Reading
@@ -81,7 +82,7 @@ def known(case: Case, declared: Declaration) -> Reading:
 
 
 def unknown(case: Case, declared: Declaration) -> Reading:
-    """Kind `unknown`: whether any of the facts is unknown, never unknown itself; `missing` are the leaves to ask for."""
+    """Kind `unknown`: whether any of the facts is unknown, never unknown itself; `missing` is what to ask for."""
     missing = [leaf for name in declared.of if case.value(name) is None for leaf in leaves_unknown(case, name)]
     return Reading(bool(missing), missing=tuple(dict.fromkeys(missing)))
 
@@ -89,10 +90,17 @@ def unknown(case: Case, declared: Declaration) -> Reading:
 def leaves_unknown(case: Case, name: str) -> tuple[str, ...]:
     """The unknown facts below a fact that keep it unknown; the fact itself where it is made of the record."""
     declared = case.declarations.facts.get(name)
-    if declared is None or declared.expression is None or declared.kind not in {"expression", "doubt"}:
+    if declared is None or declared.kind not in {"expression", "doubt", "score", "worst"}:
         return (name,)
-    below = [leaf for inner in declared.expression.unsettled(case.value) for leaf in leaves_unknown(case, inner)]
+    inner = [expression.unsettled(case.value) for expression in _expressions(declared)]
+    inner.append(tuple(other for other in declared.of if case.value(other) is None))
+    below = [leaf for other in chain.from_iterable(inner) for leaf in leaves_unknown(case, other)]
     return tuple(dict.fromkeys(below)) or (name,)
+
+
+def _expressions(declared: Declaration) -> list[Expression]:
+    own = [declared.expression] if declared.expression is not None else []
+    return own + [item.expression for item in declared.items if item.expression is not None]
 
 
 def doubt(case: Case, declared: Declaration) -> Reading:

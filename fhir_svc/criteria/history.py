@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -32,7 +32,8 @@ STATUSES: Mapping[str, frozenset[str]] = {
 """What a status must be for the thing to be there; a type without an entry says it in other elements."""
 STATUS_OPTIONAL = frozenset({"Device"})
 OVER = frozenset({"inactive", "remission", "resolved"})
-NOT_SO = frozenset({"refuted", "entered-in-error"})
+RETRACTED = "entered-in-error"
+NOT_SO = frozenset({"refuted", RETRACTED})
 ANY = "any"
 
 DATES: Mapping[str, tuple[str, ...]] = {
@@ -98,7 +99,7 @@ def _is_there(stored: Stored, declared: Declaration) -> bool:
         return _is_so(content, over=ANY in declared.statuses)
     status = content.get("status")
     if ANY in statuses:
-        return status != "entered-in-error"
+        return status != RETRACTED
     return status in statuses or (status is None and stored.type in STATUS_OPTIONAL)
 
 
@@ -112,6 +113,11 @@ def _is_so(content: Json, *, over: bool) -> bool:
 
 def _codes(concept: Json | None) -> set[str]:
     return {str(coding.get("code")) for coding in (concept or {}).get("coding", ())}
+
+
+def _age(entry: Entry) -> tuple[datetime, str]:
+    """Sorts entries; one without a date counts as the oldest."""
+    return entry.moment.start if entry.moment else datetime.min.replace(tzinfo=UTC), entry.stored.id
 
 
 def recorded(case: Case, declared: Declaration) -> Reading:
@@ -137,7 +143,7 @@ def recorded(case: Case, declared: Declaration) -> Reading:
 
 def recent_study(case: Case, declared: Declaration) -> Reading:
     """Kind `recent-study`: 0 <= date(T) - date(study) <= the number of days of the parameter named by `of`."""
-    days = int(Fraction(case.value(declared.of[0]) or 0))
+    days = int(case.number(declared.of[0]))
     found = []
     for entry in entries(case, declared):
         if entry.moment is None or not entry.moment.is_whole_day:
@@ -148,7 +154,7 @@ def recent_study(case: Case, declared: Declaration) -> Reading:
             found.append(entry)
     if not found:
         return NO
-    newest = max(found, key=lambda entry: (entry.moment and entry.moment.start, entry.stored.id))
+    newest = max(found, key=_age)
     assert newest.moment is not None  # noqa: S101 - undated ones were left out above
     return Reading(value=True, date=newest.moment.text, sources=tuple(entry.stored for entry in found))
 
@@ -202,7 +208,7 @@ def days_since(case: Case, declared: Declaration) -> Reading:
 
 
 def waiting_orders(case: Case, declared: Declaration) -> Reading:
-    """Kind `waiting-orders`: whether an order of ours of this priority and status is older than the minutes of the parameter `of`."""
+    """Kind `waiting-orders`: whether an order of ours has waited for the minutes of the parameter `of`."""
     found = []
     for stored in case.chart.of("ServiceRequest"):
         content = stored.content
@@ -210,7 +216,7 @@ def waiting_orders(case: Case, declared: Declaration) -> Reading:
             continue
         if content.get("priority") not in declared.values:
             continue
-        due = stored.received + timedelta(minutes=int(Fraction(case.value(declared.of[0]) or 0)))
+        due = stored.received + timedelta(minutes=int(case.number(declared.of[0])))
         case.edge(due)
         if due <= case.at:
             found.append(stored)
@@ -219,14 +225,13 @@ def waiting_orders(case: Case, declared: Declaration) -> Reading:
 
 def withdrawn(case: Case, _: Declaration) -> Reading:
     """Kind `withdrawn`: whether a source that an open order of ours rests on was entered in error."""
-    gone = {
-        stored.local: stored for stored in case.record.current if stored.content.get("status") == "entered-in-error"
-    }
-    found = {
-        gone[local].local: gone[local]
-        for stored in case.chart.of("ServiceRequest")
-        if stored.ours and stored.content.get("status") in {"draft", "active"}
+    gone = {stored.local: stored for stored in case.record.current if stored.content.get("status") == RETRACTED}
+    orders = [stored for stored in case.chart.of("ServiceRequest") if stored.ours]
+    rested = {
+        str(info.get("reference", "")).partition("/_history")[0]
+        for stored in orders
+        if stored.content.get("status") in {"draft", "active"}
         for info in stored.content.get("supportingInfo", ())
-        if (local := str(info.get("reference", "")).partition("/_history")[0]) in gone
     }
-    return Reading(value=True, sources=tuple(found.values())) if found else NO
+    found = tuple(gone[local] for local in sorted(gone.keys() & rested))
+    return Reading(value=True, sources=found) if found else NO

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from fhir_svc.criteria.answers import UNIT_UNKNOWN, standing
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.chart import has_code
 from fhir_svc.criteria.declarations import Declaration, Window
+from fhir_svc.criteria.given import UNIT_UNKNOWN, standing
 from fhir_svc.criteria.moments import Moment
 from fhir_svc.criteria.readings import NO, UNKNOWN, Reading
 from fhir_svc.criteria.units import canonical, unit_of
@@ -35,8 +35,13 @@ class Measured:
     flags: frozenset[str] = frozenset()
 
 
-def measured(case: Case, declared: Declaration) -> Iterator[Measured]:
-    """Every value on file of a fact's codes, usable or not, up to T."""
+def measured(case: Case, declared: Declaration) -> tuple[Measured, ...]:
+    """Every value of a fact's codes that may lie in one of its windows, usable or not, up to T."""
+    key = ("measured", declared.codes, declared.unit, declared.plausible, declared.unitless, declared.windows)
+    return case.once(key, lambda: tuple(_measured(case, declared)))
+
+
+def _measured(case: Case, declared: Declaration) -> Iterator[Measured]:
     for stored in case.chart.observations(declared.codes):
         status = stored.content.get("status")
         if status in ABSENT:
@@ -45,13 +50,15 @@ def measured(case: Case, declared: Declaration) -> Iterator[Measured]:
         if moment is not None and moment.start > case.latest:
             case.edge(moment.start)
             continue
+        places = [moment is None or case.inside(moment, window) is not False for window in declared.windows]
+        if not any(places):
+            continue
         for element in _elements(stored, declared):
             value, flags = quantity(element, declared)
             if value is not None or _has_value(element):
                 usable = status in VALID
-                yield Measured(
-                    stored, moment, value if usable else None, _site(stored, element), flags if usable else frozenset()
-                )
+                said = (value, flags) if usable else (None, frozenset())
+                yield Measured(stored, moment, said[0], _site(stored, element), said[1])
 
 
 def effective(case: Case, stored: Stored) -> Moment | None:
@@ -79,8 +86,8 @@ def _has_value(element: Json) -> bool:
 
 def _site(stored: Stored, element: Json) -> str:
     concept = element.get("bodySite") or stored.content.get("bodySite") or {}
-    coding = next(iter(concept.get("coding", ())), {})
-    return str(coding.get("code") or concept.get("text") or "")
+    codes = [str(coding["code"]) for coding in concept.get("coding", ()) if "code" in coding]
+    return codes[0] if codes else str(concept.get("text") or "")
 
 
 def quantity(element: Json, declared: Declaration) -> tuple[Fraction | None, frozenset[str]]:
@@ -108,7 +115,8 @@ def _plausible(value: Fraction, declared: Declaration) -> tuple[Fraction | None,
 
 def _in(case: Case, declared: Declaration, window: Window) -> tuple[list[Measured], list[Measured]]:
     """The usable values in a window, oldest first, and those there that can't be used."""
-    usable, not_usable = [], []
+    usable: list[Measured] = []
+    not_usable: list[Measured] = []
     for found in measured(case, declared):
         inside = None if found.moment is None else case.inside(found.moment, window)
         if inside is False:

@@ -48,7 +48,8 @@ class Span:
 
     def before(self, day: date) -> date:
         """The same length before a day; the 31st of a shorter month is its last day."""
-        return shift(day, -self.months) - timedelta(days=self.days)
+        start = shift(day, -self.months) if self.months else day
+        return start - timedelta(days=self.days)
 
     def after(self, day: date) -> date:
         """The first day whose `before` is not earlier than `day`."""
@@ -56,12 +57,6 @@ class Span:
         while self.before(found) < day:
             found += timedelta(days=1)
         return found
-
-
-UNITS = {
-    "min": lambda n: timedelta(minutes=n),
-    "h": lambda n: timedelta(hours=n),
-}
 
 
 def span(value: int, code: str) -> Span:
@@ -110,10 +105,7 @@ def _moment(match: re.Match[str], zone: tzinfo) -> Moment:
     if match["clock"]:
         return _instant(match, zone)
     first = date(year or 0, month or 1, day or 1)
-    if day:
-        last = first
-    else:
-        last = shift(first, 1 if month else YEAR_MONTHS) - timedelta(days=1)
+    last = first if day else shift(first, 1 if month else YEAR_MONTHS) - timedelta(days=1)
     return Moment(match[0], first, last, midnight(first, zone), _last_instant(last, zone))
 
 

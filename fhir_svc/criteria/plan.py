@@ -1,8 +1,8 @@
 """PURE: what a PlanDefinition says: its rules, each with branches, orders, messages, flags, levels and controls.
 
-A top action is a rule. Its condition says whether it is met; nested actions are what it does then, each with a condition
-of its own where it has one. Where the group says `at-most-one`, the first branch that is true is taken. An `aside` acts
-whether or not the rule is met and never makes it so: it explains why nothing was done, or asks.
+A top action is a rule. Its condition says whether it is met; nested actions are what it does then, each with a
+condition of its own where it has one. Where the group says `at-most-one`, the first branch that is true is taken. An
+`aside` acts whether or not the rule is met and never makes it so: it explains why nothing was done, or asks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_svc.criteria.declarations import BASE, FHIRPATH
-from fhir_svc.criteria.expressions import Expression, compiled
+from fhir_svc.criteria.expressions import Expression
+from fhir_svc.criteria.syntax import compiled
 from fhir_svc.errors import Broken
 from fhir_svc.record import Json
 
@@ -84,6 +85,12 @@ class Rule:
     def id(self) -> str:
         """R01 and so on."""
         return self.action.id
+
+    @property
+    def condition(self) -> Expression:
+        """What makes the rule met; a plan with a rule without one is refused at load."""
+        assert self.action.condition is not None  # noqa: S101 - refused at load
+        return self.action.condition
 
 
 @dataclass(frozen=True, slots=True)

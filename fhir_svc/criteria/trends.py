@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import takewhile
 
-from fhir_svc.criteria.answers import given
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.chart import has_code
 from fhir_svc.criteria.declarations import Code, Declaration, Window
+from fhir_svc.criteria.given import given
 from fhir_svc.criteria.history import Entry, entries
 from fhir_svc.criteria.measurements import VALID, Measured, effective, measured, quantity
 from fhir_svc.criteria.moments import Moment, midnight
@@ -78,26 +78,19 @@ def decline(case: Case, declared: Declaration) -> Reading:
     Of several devices and codes with enough days, the steepest decline.
     """
     before, after = declared.windows
-    best: Reading | None = None
+    best: tuple[Fraction, Reading] | None = None
     flags: set[str] = set()
     for _, found in sorted(_series(case, declared).items()):
-        flags.update(
-            flag for one in found for flag in one.flags if one.moment and case.inside(one.moment, _both(declared))
-        )
+        flags.update(flag for one in found for flag in one.flags)
         older, newer = _in_days(case, found, before), _in_days(case, found, after)
         base, current = _daily(older), _daily(newer)
         if len(base) < before.minimum or len(current) < after.minimum or not (middle := median(base.values())):
             continue
         percent = (middle - median(current.values())) / middle * 100
-        if best is None or percent > Fraction(best.value or 0):
+        if best is None or percent > best[0]:
             sources = tuple(one.stored for one in (*older, *newer))
-            best = Reading(percent, "%", max(current).isoformat(), sources)
-    found_best = best or UNKNOWN
-    return Reading(found_best.value, found_best.unit, found_best.date, found_best.sources, frozenset(flags))
-
-
-def _both(declared: Declaration) -> Window:
-    return Window(declared.windows[0].since, declared.windows[-1].until)
+            best = percent, Reading(percent, "%", max(current).isoformat(), sources)
+    return replace(best[1] if best else UNKNOWN, flags=frozenset(flags))
 
 
 def any_value(case: Case, declared: Declaration) -> Reading:
@@ -109,18 +102,18 @@ def any_value(case: Case, declared: Declaration) -> Reading:
 def mean_rise(case: Case, declared: Declaration) -> Reading:
     """Kind `mean-rise`: by how much the mean of the second window lies above that of the first, code by code."""
     before, after = declared.windows
-    best: Reading | None = None
+    best: tuple[Fraction, Reading] | None = None
     for code in declared.codes:
         found = [one for one in measured(case, declared) if has_code([one.stored.content.get("code") or {}], (code,))]
         older, newer = _in_days(case, found, before), _in_days(case, found, after)
         if len(older) < before.minimum or len(newer) < after.minimum:
             continue
         rise = _mean(newer) - _mean(older)
-        if best is None or rise > Fraction(best.value or 0):
+        if best is None or rise > best[0]:
             last = max(newer, key=lambda one: (one.moment and one.moment.start, one.stored.id))
             sources = tuple(one.stored for one in (*older, *newer))
-            best = Reading(rise, declared.unit, last.moment.text if last.moment else None, sources)
-    return best or UNKNOWN
+            best = rise, Reading(rise, declared.unit, last.moment.text if last.moment else None, sources)
+    return best[1] if best else UNKNOWN
 
 
 def _mean(found: Sequence[Measured]) -> Fraction:
@@ -205,7 +198,7 @@ def _session_age(entry: Entry) -> tuple[object, bool, str]:
 
 def silence(case: Case, declared: Declaration) -> Reading:
     """Kind `silence`: whether home data once came and none lies in the window; `others` and the form break it too."""
-    home = list(_home_days(case, declared, declared.codes)) + [
+    home = list(_home_days(case, declared.codes)) + [
         (entry.moment.first, entry.stored) for entry in entries(case, declared) if entry.moment is not None
     ]
     home += [
@@ -215,7 +208,7 @@ def silence(case: Case, declared: Declaration) -> Reading:
     if not home:
         return NO
     newest = max(home, key=lambda found: (found[0], found[1].id))
-    last = max([newest[0], *(day for day, _ in _home_days(case, declared, declared.others))])
+    last = max([newest[0], *(day for day, _ in _home_days(case, declared.others))])
     since = declared.windows[0].since
     assert since is not None  # noqa: S101 - silence has a length
     case.edge(midnight(since.after(min(last, case.today)), case.zone))
@@ -223,7 +216,7 @@ def silence(case: Case, declared: Declaration) -> Reading:
     return Reading(value=silent, date=newest[0].isoformat(), sources=(newest[1],))
 
 
-def _home_days(case: Case, declared: Declaration, codes: tuple[Code, ...]) -> Iterator[tuple[date, Stored]]:
+def _home_days(case: Case, codes: tuple[Code, ...]) -> Iterator[tuple[date, Stored]]:
     for stored in case.chart.observations(codes):
         moment = effective(case, stored)
         if stored.content.get("status") in VALID and moment is not None and moment.start <= case.latest:
