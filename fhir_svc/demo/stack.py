@@ -95,6 +95,8 @@ class Stack:
             "FHIR_SVC_SIGNING_KEY_FILE": str(keys / "signing.pem"),
             "FHIR_SVC_AUDIT_KEY_FILE": str(keys / "audit"),
             "FHIR_SVC_DEMO": "true",
+            "FHIR_SVC_RATE_PER_SECOND": "5000",  # whoever tries it out on their own machine is not to be slowed down
+            "FHIR_SVC_RATE_BURST": "20000",
         }
 
     def start(self) -> None:

@@ -31,7 +31,10 @@ DRAINED_WITHIN = 60.0
 
 def kill(stack: Stack, victim: str) -> None:
     """SIGKILL a part with everything it started, or one pool child of the worker."""
-    process = psutil.Process(stack.parts["worker" if victim == "child" else victim].pid)
+    part = stack.parts["worker" if victim == "child" else victim]
+    while not part.alive:  # killed a moment ago and not yet started again
+        time.sleep(0.05)
+    process = psutil.Process(part.pid)
     children = process.children(recursive=True)
     targets = [random.choice(children)] if victim == "child" and children else [process, *children]
     for target in targets:
