@@ -7,6 +7,7 @@ an exception and where it was raised, never its text: that can hold a value of a
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from fhir_svc.store.work import MAX_ATTEMPTS, Claim
 from workers.equipment import Equipment
 
 _FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 1.0, 4.0, 300.0  # seconds: 1, 4, 16, 64 between five attempts
+_reported = [0.0]
 log = structlog.get_logger("fhir_svc.workers")
 
 GiveUp = Callable[[Connection, Claim, str], None]
@@ -53,8 +55,18 @@ def attempt(equipment: Equipment, work_id: str, step: Step) -> None:
 def _claim(equipment: Equipment, work_id: str, lease: timedelta) -> Claim | None:
     with equipment.database.transaction() as tx:
         claim = work.claim(tx, work_id, worker=equipment.worker, lease=lease, demo=equipment.settings.demo)
-        work.heartbeat(tx, equipment.worker, "worker", progressed=True)
+        if _due_to_report():
+            work.heartbeat(tx, equipment.worker, "worker", progressed=True)
     return claim
+
+
+def _due_to_report() -> bool:
+    """At most once a second in each process: a report per row would cost more than it tells."""
+    moment = time.monotonic()
+    if moment - _reported[0] < 1.0:
+        return False
+    _reported[0] = moment
+    return True
 
 
 def _try(equipment: Equipment, claim: Claim, step: Step) -> None:

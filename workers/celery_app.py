@@ -49,12 +49,14 @@ def run_worker(settings: Settings, concurrency: int) -> None:
     equipment.database.ready()
     gc.collect()
     gc.freeze()  # a collection in a child would write to every shared page, and so copy it
-    writers = concurrency // 2
+    evaluators = max(1, concurrency // 3)  # one evaluation makes several deliveries
+    writers = concurrency - evaluators
+    equipment.ehrs.writers = max(1, writers)
     if not writers:
         _serve(equipment, _ALL, 1)
         return
     parts: list[Callable[[], None]] = [
-        lambda: _serve(equipment, _EVALUATIONS, concurrency - writers),
+        lambda: _serve(equipment, _EVALUATIONS, evaluators),
         lambda: _serve(equipment, (WRITE_BACK,), writers),
     ]
     supervise(parts)

@@ -12,7 +12,7 @@ from fhir_svc.ehr.token import Anonymous, Authorization, BackendServices
 from fhir_svc.errors import Broken
 from fhir_svc.store.tenants import Tenant
 
-_OPEN_AFTER = 4  # failures in a row of one process: with two writers the EHR sees no more than eight
+_OPEN_AFTER = 8  # failures in a row that an EHR sees of one worker, its processes taken together
 _LONGEST_PAUSE = 30.0  # seconds after which an EHR that failed is tried again
 
 
@@ -20,6 +20,7 @@ _LONGEST_PAUSE = 30.0  # seconds after which an EHR that failed is tried again
 class Breaker:
     """Stops asking an EHR that fails again and again; after a pause one request may try."""
 
+    open_after: int = _OPEN_AFTER
     clock: Callable[[], float] = time.monotonic
     failures: int = 0
     until: float = 0.0
@@ -31,7 +32,7 @@ class Breaker:
     def failed(self, wait: float = 0.0) -> float:
         """Count a failure; `wait` is what the EHR itself asked for. Gives the seconds to wait now."""
         self.failures += 1
-        grown = 2.0 ** (self.failures - _OPEN_AFTER) if self.failures >= _OPEN_AFTER else 0.0
+        grown = 2.0 ** (self.failures - self.open_after) if self.failures >= self.open_after else 0.0
         self.until = max(self.until, self.clock() + max(wait, min(grown, _LONGEST_PAUSE)))
         return self.pause()
 
@@ -42,15 +43,16 @@ class Breaker:
 
 @dataclass
 class Ehrs:
-    """The memory of one process."""
+    """The memory of one process; `writers` of them share the failures that an EHR may see."""
 
+    writers: int = 1
     capabilities: CapabilityCache = field(default_factory=CapabilityCache)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _authorizations: dict[tuple[str, str, str], Authorization] = field(default_factory=dict)
 
     def breaker(self, tenant: Tenant) -> Breaker:
         """The breaker of a tenant's EHR."""
-        return self._breakers.setdefault(tenant.ehr_base, Breaker())
+        return self._breakers.setdefault(tenant.ehr_base, Breaker(max(1, _OPEN_AFTER // self.writers)))
 
     def authorization(self, tenant: Tenant) -> Authorization:
         """Who we are towards a tenant's EHR; keeps its token between deliveries."""

@@ -20,7 +20,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.work import Claim
 from workers.attempt import Step, attempt
 from workers.equipment import Equipment
-from workers.writing import leave_delivery, write
+from workers.writing import write, write_all
 
 LEASE = timedelta(seconds=10)  # longer than the limit: a process that is killed holds nothing for long
 LIMIT = 8  # seconds until Celery kills the process
@@ -131,6 +131,4 @@ def _write(
     for answer in guidance:
         start = case.guidance.get(answer["id"])
         write(tx, claim.tenant, patient, Write(answer, start.version if start else None))
-    for one in writes:
-        if write(tx, claim.tenant, patient, one):
-            leave_delivery(tx, claim.tenant, patient, one.resource)
+    write_all(tx, claim.tenant, patient, writes, known={one.local for one in case.record.current})

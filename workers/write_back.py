@@ -42,6 +42,7 @@ class _Parcel:
     known: Delivery | None
     names: dict[str, Mapping[str, Any]]
     patients: dict[str, Stored]
+    untried: bool
 
     @property
     def newest(self) -> Stored:
@@ -84,7 +85,9 @@ def _pack(tx: Connection, claim: Claim) -> _Parcel:
         local: resources.read(tx, claim.tenant, *local.split("/", 1)) for local in patients_to_find(versions[0], named)
     }
     known = delivery.known(tx, claim.tenant, claim.subjects[0])
-    return _Parcel(tenant, versions, known, named, {local: one for local, one in unknown.items() if one is not None})
+    patients = {local: one for local, one in unknown.items() if one is not None}
+    first = claim.attempts == 1 and len(versions) == 1 and not work.history(tx, claim.tenant, claim.ids[0])
+    return _Parcel(tenant, versions, known, named, patients, untried=first)
 
 
 def _send(equipment: Equipment, parcel: _Parcel) -> Copy | None:
@@ -98,7 +101,7 @@ def _send(equipment: Equipment, parcel: _Parcel) -> Copy | None:
         for local, patient in parcel.patients.items():
             parcel.names[local] = {"reference": f"Patient/{find_patient(client, parcel.tenant, patient)}"}
         wanted, *told = (shape(version.content, parcel.names) for version in parcel.versions)
-        return deliver(client, can, wanted, known=_known(parcel.known), told=told)
+        return deliver(client, can, wanted, known=_known(parcel.known), told=told, untried=parcel.untried)
 
 
 def _known(known: Delivery | None) -> Copy | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from fhir_svc.orders.transitions import OPEN
 from fhir_svc.orders.writes import Write
 from fhir_svc.store import resources, work
 from fhir_svc.store.database import Connection
+from fhir_svc.store.work_batch import New, add_new
 
 DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
 _URGENT = frozenset({"stat", "asap"})
@@ -19,6 +21,23 @@ _BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluati
 _ANY = frozenset(  # types without a state machine of ours: the version alone decides
     {"active", "inactive", "draft", "on-hold", "preliminary", "registered", "final", "amended", "completed", "unknown"}
 )
+
+
+def write_all(tx: Connection, tenant: str, patient: str, writes: Iterable[Write], *, known: Collection[str]) -> None:
+    """Store what an evaluation wrote and leave its deliveries; `known` are the local references that exist already."""
+    new: dict[str, dict[str, Any]] = {}
+    for one in writes:
+        local = f"{one.resource['resourceType']}/{one.resource['id']}"
+        if one.version is None:
+            if local not in known:
+                new[local] = one.resource
+        elif write(tx, tenant, patient, one):
+            leave_delivery(tx, tenant, patient, one.resource)
+    resources.create_many(tx, tenant, list(new.values()), patient=patient, ours=True)
+    going = [(local, made) for local, made in new.items() if made["resourceType"] in DELIVERED]
+    going.sort(key=lambda item: DELIVERED.index(item[1]["resourceType"]))  # what others point to goes first
+    rows = [New(local, patient, made.get("priority") in _URGENT) for local, made in going]
+    add_new(tx, tenant=tenant, kind="write_back", rows=rows)
 
 
 def write(tx: Connection, tenant: str, patient: str, one: Write) -> bool:

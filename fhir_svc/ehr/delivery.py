@@ -1,6 +1,6 @@
 """Bringing one resource into an EHR so that it is there exactly once, whatever gets lost on the way.
 
-Every attempt looks before it writes, so that an attempt whose answer never came is found and adopted. A later version
+An attempt looks before it writes, so that an attempt whose answer never came is found and adopted. A later version
 goes over the version that we know, never over a change of somebody else's. Where the EHR takes our ids the write is
 repeatable by construction; else a conditional create, which alone is not enough (many servers race), stands behind the
 search and behind the lease that makes this the only writer.
@@ -22,19 +22,21 @@ def deliver(
     *,
     known: Copy | None = None,
     told: Sequence[Mapping[str, object]] = (),
+    untried: bool = False,
 ) -> Copy:
     """Make the EHR hold `wanted`, and return where and in which version it does.
 
     `known` is the EHR's copy as it was left by the last delivery; `told` our earlier versions, shaped alike. Raises
     Changed for a copy that somebody else changed, Never `ehr-several-copies` for more than one, and what the client
-    raises.
+    raises. `untried`: nobody ever tried, so that an id of ours can't be there yet and the first look is saved.
     """
     if known is not None and known.version is not None:
         try:
             return _seen(client, wanted, client.put({**wanted, "id": known.id}, version=known.version))
         except Changed:  # perhaps by our own lost attempt: look
             known = Copy(known.id, None)
-    copy = _find(client, can, wanted, known)
+    surely_absent = untried and known is None and wanted["resourceType"] in can.update_create
+    copy = None if surely_absent else _find(client, can, wanted, known)
     if copy is None:
         if known is not None:
             raise Never("the EHR no longer has its copy", error="ehr-copy-gone")
