@@ -83,8 +83,10 @@ def _admit() -> None:
         return
     given = services()
     refuse_foreign(request, base_url=given.settings.base_url, cors_origins=given.settings.cors_origins)
-    g.actor = _actor(given)
-    _charge(given)
+    try:
+        g.actor = _actor(given)
+    finally:
+        _charge(given)  # whoever can't say who they are pays for the address they come from
     if g.actor is None and _is_fhir(request.path) and request.path not in OPEN:
         raise Unauthenticated("Send an access token as Authorization: Bearer, or log in.")
 

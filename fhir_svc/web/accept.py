@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import Final
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from flask import Response, g, request
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import Malformed, NotFound
+from fhir_svc.errors import Malformed, NotFound, Rejected
 from fhir_svc.store import database, submissions, tenants
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
@@ -30,13 +31,26 @@ LONGEST_KEY: Final = 255
 AFTER: Final = "2"  # seconds after which an unfinished evaluation is worth asking for again
 
 
+class Again(Enum):
+    """Whether a copy of a request is carried out again.
+
+    `NEVER`: it would make things twice. `IF_UNDONE`: it only updates; again if something else was stored over it since.
+    `ALWAYS`: it only reads.
+    """
+
+    NEVER = auto()
+    IF_UNDONE = auto()
+    ALWAYS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a request came to: its answer, what to tell the audit, and the submission's id."""
+    """What a request came to: its answer, what to tell the audit, the submission's id, whether it changed anything."""
 
     answer: Answer
     told: Told
     submission: str
+    news: bool = True
     moved: Sequence[ChangedElsewhere] = ()
 
 
@@ -70,18 +84,25 @@ def _bases(tenant: Tenant, given: Services) -> tuple[str, ...]:
     return (given.settings.fhir_base, tenant.ehr_base)
 
 
-def accept(raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried]) -> Response:
+def accept(
+    raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried], again: Again = Again.NEVER
+) -> Response:
     """Carry a request out once, durably, and answer it; a copy of it gets the same answer.
 
-    A POST is known again by `Idempotency-Key` or by its content, an update by the key alone.
+    A POST is known again by `Idempotency-Key` or by its content, an update by the key alone. `again` says what else may
+    be done with a copy that is known by its content.
     """
     actor, given = caller(), services()
-    key, fingerprint = _key(raw)
+    key = _key(raw, fresh=request.method == "PUT" or again is Again.ALWAYS)
     try:
         with given.database.transaction() as tx:
-            answer = submissions.reserve(tx, actor.tenant, actor.id, key, fingerprint)
-            if answer is None:
-                answer = _carry_out(tx, actor, raw, key, carry_out)
+            answer = submissions.reserve(tx, actor.tenant, actor.id, key.name, key.fingerprint)
+            undone = _undone(tx, carry_out) if answer and again is Again.IF_UNDONE and not key.given else None
+            if undone is not None:
+                key = replace(key, name=_random())
+                submissions.reserve(tx, actor.tenant, actor.id, key.name, key.fingerprint)
+            if answer is None or undone is not None:
+                answer = _keep(tx, actor, raw, key.name, undone or carry_out(tx))
             else:
                 trail.leave(tx, Told("replay"), actor)
     except ChangedElsewhere as change:
@@ -89,14 +110,26 @@ def accept(raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried
             own_orders.ask_for_review(tx, actor, change)
         raise
     if prefer.respond_async:
-        answer = _later(answer, key)
+        answer = _later(answer, key.name)
     return fhir(answer.body or None, answer.status, answer.headers)
 
 
-def _carry_out(
-    tx: Connection, actor: Actor, raw: bytes, key: str, carry_out: Callable[[Connection], Carried]
-) -> Answer:
-    carried = carry_out(tx)
+def _undone(tx: Connection, carry_out: Callable[[Connection], Carried]) -> Carried | None:
+    """Carry updates out again, and keep that only if it changes something; a copy of what is current does not."""
+    attempt = tx.begin_nested()
+    try:
+        carried = carry_out(tx)
+    except Rejected:
+        carried = None
+    if carried is not None and carried.news:
+        attempt.commit()
+        return carried
+    attempt.rollback()
+    return None
+
+
+def _keep(tx: Connection, actor: Actor, raw: bytes, key: str, carried: Carried) -> Answer:
+    """Keep what was received and answered; the audit comes last."""
     answer = carried.answer
     submissions.complete(tx, actor.tenant, actor.id, key, submission=carried.submission, raw=raw, answer=answer)
     for change in carried.moved:
@@ -112,15 +145,27 @@ def _later(answer: Answer, key: str) -> Answer:
     return Answer(202, {"Content-Location": status_url, "Retry-After": AFTER, **link}, b"")
 
 
-def _key(raw: bytes) -> tuple[str, str]:
-    """Give the key under which the answer is kept, and the fingerprint of the content. Both tell nothing of it."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The name under which an answer is kept and the fingerprint of the content: hashes, which tell nothing."""
+
+    name: str
+    fingerprint: str
+    given: bool = False
+
+
+def _key(raw: bytes, *, fresh: bool) -> _Key:
     place = f"{request.method} {request.full_path}\x00{request.headers.get('If-None-Exist', '')}\x00"
     fingerprint = hashlib.sha256(place.encode() + raw).hexdigest()
     given = request.headers.get("Idempotency-Key")
     if given is not None:
         if not 0 < len(given) <= LONGEST_KEY:
             raise Malformed(f"Idempotency-Key has 1 to {LONGEST_KEY} characters.", code="value", error="bad-key")
-        return hashlib.sha256(b"key\x00" + given.encode()).hexdigest(), fingerprint
-    if request.method == "PUT":
-        return hashlib.sha256(uuid4().bytes).hexdigest(), fingerprint
-    return hashlib.sha256(b"content\x00" + fingerprint.encode()).hexdigest(), fingerprint
+        return _Key(hashlib.sha256(b"key\x00" + given.encode()).hexdigest(), fingerprint, given=True)
+    if fresh:
+        return _Key(_random(), fingerprint)
+    return _Key(hashlib.sha256(b"content\x00" + fingerprint.encode()).hexdigest(), fingerprint)
+
+
+def _random() -> str:
+    return hashlib.sha256(uuid4().bytes).hexdigest()

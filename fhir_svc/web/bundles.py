@@ -20,7 +20,7 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import artefact_reads, negotiation, replies, searching
-from fhir_svc.web.accept import Carried, accept, receipt, told
+from fhir_svc.web.accept import Again, Carried, accept, receipt, told
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
@@ -39,9 +39,19 @@ def take(actor: Actor) -> Response:
     got = receipt(actor, services())
     taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT), got.reading)
     if isinstance(taken, Batch):
-        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer))
+        parts = [part for part in taken.parts if isinstance(part, Submission)]
+        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts, batch=True))
     check_entries(actor, taken)
-    return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer))
+    return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
+
+
+def again(*submissions: Submission, batch: bool = False) -> Again:
+    """Say whether carrying these submissions out a second time could make anything twice."""
+    writes = [entry for submission in submissions for entry in submission.writes]
+    if not writes:
+        return Again.ALWAYS
+    updates = all(entry.method == "PUT" and entry.condition is None for entry in writes)
+    return Again.IF_UNDONE if updates and not batch else Again.NEVER
 
 
 def check_entries(actor: Actor, submission: Submission) -> None:
@@ -67,7 +77,8 @@ def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: P
     entries = _answered(tx, received, got, prefer)
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
-    return Carried(Answer(200, headers, _encode(body)), told("transaction", [received]), got.submission)
+    answer = Answer(200, headers, _encode(body))
+    return Carried(answer, told("transaction", [received]), got.submission, received.guidance is not None)
 
 
 def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carried:
@@ -91,7 +102,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
-    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, moved)
+    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, moved=moved)
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import dry_run, negotiation, replies, trail
 from fhir_svc.web.accept import Carried, accept, receipt, told, whose
-from fhir_svc.web.bundles import check_entries
+from fhir_svc.web.bundles import again, check_entries
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
 from fhir_svc.web.rights import caller, check, served
@@ -48,14 +48,15 @@ def submit() -> Response:
     check_entries(actor, submission)
     if not submission.entries and actor.role is not Role.SYSTEM:
         raise Forbidden("Your role may not do this.")
-    return accept(raw, negotiation.prefer(), lambda tx: _submit(tx, submission, got))
+    return accept(raw, negotiation.prefer(), lambda tx: _submit(tx, submission, got), again(submission))
 
 
 def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
     received = receive(tx, submission, got)
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, encode(replies.listing(received)))
-    return Carried(answer, told("submit", [received]), got.submission, received.moved)
+    news = received.guidance is not None
+    return Carried(answer, told("submit", [received]), got.submission, news, received.moved)
 
 
 @blueprint.post("/<kind>/$validate")

@@ -76,7 +76,9 @@ def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant
 def served(tx: Connection, tenant: str, done: Done) -> bytes:
     """Give the bytes that a read of this entry's version gives."""
     if done.changed and not done.ours and done.entry.resource is not None:
-        return body.served(done.entry.resource, done.version, body.instant(done.updated))  # what was just written, not read again
+        return body.served(
+            done.entry.resource, done.version, body.instant(done.updated)
+        )  # what was just written, not read again
     stored = resources.vread(tx, tenant, done.type, done.id, done.version)
     return stored.body if stored else b""
 

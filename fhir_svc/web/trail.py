@@ -21,6 +21,7 @@ INTERACTIONS: Final = {  # what our routes are called -> what FHIR calls it
     "search_by_form": "search-type",
     "update_where": "update",
     "bundle": "transaction",
+    "how_it_went": "read",
 }
 
 

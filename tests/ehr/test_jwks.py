@@ -51,7 +51,7 @@ class Publisher(BaseHTTPRequestHandler):
 def publisher():
     Publisher.asked = 0
     server = HTTPServer(("127.0.0.1", 0), Publisher)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

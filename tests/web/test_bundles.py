@@ -210,6 +210,30 @@ def test_a_record_may_come_as_a_parameter(house):
     assert house.call("GET", "/fhir/QuestionnaireResponse/f1").status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_a_bundle_that_only_reads_is_never_answered_from_memory(house, kind):
+    question = transaction(("GET", "Observation?_summary=count", None), kind=kind)
+    totals = []
+    for number in range(2):
+        totals.append(house.call("POST", "/fhir", question).json["entry"][0]["resource"]["total"])
+        house.call("PUT", f"/fhir/Observation/o{number}", observation(id=f"o{number}"))
+    assert totals == [0, 1]
+
+
+@pytest.mark.parametrize("path", ["/fhir/$submit", "/fhir"])
+def test_a_record_that_goes_back_to_what_it_was_is_stored_and_evaluated_again(house, path):
+    def send(status):
+        body = transaction(("PUT", "Observation/o1", observation(id="o1", status=status)))
+        return house.call("POST", path, body)
+
+    first, changed, back, copy = send("final"), send("amended"), send("final"), send("final")
+    assert len({answer.headers.get("Link") for answer in (first, changed, back)}) == 3
+    assert house.call("GET", "/fhir/Observation/o1").json["status"] == "final"
+    assert house.call("GET", "/fhir/Observation/o1").headers["ETag"] == 'W/"3"'
+    assert copy.status_code == 200
+    assert evaluations(house) == 3
+
+
 TAKEN = {
     "Patient", "Observation", "Condition", "Procedure", "ImagingStudy", "DiagnosticReport", "DeviceUseStatement",
     "Device", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "ServiceRequest",
