@@ -114,3 +114,13 @@ def _codings(node: object) -> Iterator[tuple[str, str]]:
 def test_every_code_of_ours_in_an_artefact_is_defined(path):
     unknown = {(name, code) for name, code in _codings(ARTEFACTS[path]) if code not in codes_of(name)}
     assert unknown == set()
+
+
+def test_every_code_system_of_the_program_is_defined():
+    spoken = re.compile(r"\b(?:concept|system)\(\s*\"([a-z-]+)\"")
+    named = {
+        name
+        for path in [*ROOT.glob("fhir_svc/**/*.py"), *ROOT.glob("workers/**/*.py")]
+        for name in spoken.findall(path.read_text())
+    }
+    assert named <= {path.stem for path in (PROFILES / "CodeSystem").glob("*.json")}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.criteria.cases.building import (
     CLAUDICATION,
+    PROFILES,
     B,
     Resource,
     T,
@@ -195,3 +196,25 @@ def test_derived_values_are_observations_that_name_their_sources():
 
 def test_numbers_keep_their_digits():
     assert str(exact({"value": 38.1})["value"]) == "38.1"
+
+
+def _ours(node: object) -> set[tuple[str, str]]:
+    if isinstance(node, list):
+        return set().union(*(_ours(each) for each in node))
+    if not isinstance(node, dict):
+        return set()
+    own = str(node.get("system", "")).startswith(f"{B}/CodeSystem/") and "code" in node
+    return ({(node["system"].rpartition("/")[2], node["code"])} if own else set()) | _ours(list(node.values()))
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_every_code_of_ours_that_is_written_is_defined(name):
+    result = seen(name)
+    written = _ours([*result.written, *result.evaluation.guidance])
+    known = {
+        (held["id"], concept["code"])
+        for path in (PROFILES / "CodeSystem").glob("*.json")
+        for held in [json.loads(path.read_text())]
+        for concept in held["concept"]
+    }
+    assert written <= known
