@@ -28,9 +28,9 @@ class Evaluation:
     decision: Decision
 
 
-def decide(record: Record, knowledge: Knowledge, site: Site, at: datetime) -> Decision:
-    """What the criteria and the safety controls say of a patient at T."""
-    return control(find(record, knowledge, site, at), record, knowledge, site)
+def decide(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: str = "lbp-lss") -> Decision:
+    """What the criteria of a plan and the safety controls say of a patient at T."""
+    return control(find(record, knowledge, site, at, plan), record, knowledge, site)
 
 
 def evaluate(
@@ -43,12 +43,14 @@ def evaluate(
     seed: str,
     subject: str,
     submissions: Sequence[tuple[str, str]],
+    plan: str = "lbp-lss",
 ) -> Evaluation:
     """Evaluate a patient at T and say what to write; the same arguments give the same bytes.
 
     `scope` names tenant and patient, `seed` the oldest submission of the claim, `subject` the local reference
-    `Patient/id`; `submissions` are pairs of GuidanceResponse id and request identifier.
+    `Patient/id`; `submissions` are pairs of GuidanceResponse id and request identifier; `plan` is the id
+    of the PlanDefinition.
     """
-    decision = decide(record, knowledge, site, at)
+    decision = decide(record, knowledge, site, at, plan)
     written = write_down(decision, record, knowledge, scope=scope, seed=seed, subject=subject, submissions=submissions)
     return Evaluation(written.guidance, written.writes, decision)

@@ -17,13 +17,16 @@ from fhir_svc.record import Json, Record, Stored
 _SHOWN = frozenset({"Patient", "ServiceRequest", "DiagnosticReport", "ImagingStudy"})
 
 
-def unsupported(record: Record, rules: Sequence[RuleOutcome], statuses: frozenset[str]) -> Iterator[Stored]:
-    """Our orders in these states that the evidence no longer supports."""
-    outcomes = {rule.id: rule for rule in rules}
+def unsupported(
+    record: Record, outcomes: Mapping[str, RuleOutcome], criteria: str, statuses: frozenset[str]
+) -> Iterator[Stored]:
+    """Our orders of this plan (any version) in these states that the evidence no longer supports."""
+    plan = criteria.partition("|")[0]
     for held in record.of("ServiceRequest", ours=True):
-        if held.content.get("status") in statuses and is_withdrawn(
-            evidence(held.content), extensions(held.content, "rule"), outcomes, record
-        ):
+        made_by = [name.partition("|")[0] for name in held.content.get("instantiatesCanonical", ())]
+        rules = list(extensions(held.content, "rule"))
+        mine = held.content.get("status") in statuses and plan in made_by
+        if mine and is_withdrawn(evidence(held.content), rules, outcomes, record):
             yield held
 
 

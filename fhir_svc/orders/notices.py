@@ -12,7 +12,7 @@ from fhir_svc.orders.identity import deciding, references
 from fhir_svc.orders.provenance import SERVICE
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
 from fhir_svc.orders.states import fresh
-from fhir_svc.orders.terms import concept, extension, extensions
+from fhir_svc.orders.terms import codes, concept, extension, extensions
 from fhir_svc.record import Stored
 
 _CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical"}
@@ -45,7 +45,8 @@ def resolved(sheet: Sheet, renewed: set[str]) -> list[tuple[Stored, Resource]]:
         cited = [reference["reference"] for reference in extensions(held.content, "evidence")]
         over = bool(renewed & set(rules)) or is_withdrawn(cited, rules, outcomes, sheet.record)
         to_a_signer = any(name.startswith("ServiceRequest/") for name in cited)
-        if held.content["status"] == "active" and over and not to_a_signer:
+        of_this_plan = any(codes(held.content["code"], sheet.plan))
+        if held.content["status"] == "active" and over and of_this_plan and not to_a_signer:
             period = {**held.content.get("period", {}), "end": sheet.at}
             found.append((held, fresh(held.content) | {"status": "inactive", "period": period}))
     return found

@@ -41,8 +41,8 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     candidates = covered(merged(earlier.candidates, steps), kinds, steps)
     passage = Passage(candidates, steps, cleared(record, knowledge)).run(_controls(findings, record, knowledge))
 
-    unfit = list(unsupported(record, list(rules.values()), frozenset({"draft"})))
-    signed = list(unsupported(record, list(rules.values()), _SIGNED))
+    unfit = list(unsupported(record, rules, findings.criteria, frozenset({"draft"})))
+    signed = list(unsupported(record, rules, findings.criteria, _SIGNED))
     displaced = _displaced(record, passage, earlier, kinds, unfit)
     diagnoses = recorded(record)
     repeats = Repeats(record, steps, findings.at, frozenset(held.id for held in (*unfit, *displaced)))
