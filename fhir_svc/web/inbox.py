@@ -6,27 +6,25 @@ password, and the page then shows what is current.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
+from fhir_svc.auth import sessions
 from fhir_svc.auth.actor import Actor, Role
+from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, NotFound, PreconditionFailed, Unprocessable
-from fhir_svc.orders.screening import Answer, answers
-from fhir_svc.orders.terms import extensions
-from fhir_svc.store import resources, tenants
-from fhir_svc.store.database import Connection, now
-from fhir_svc.web import basis as reading
-from fhir_svc.web import moments, pages, worklist
+from fhir_svc.store import resources
+from fhir_svc.store.database import now
+from fhir_svc.web import pages, trail, views, worklist
 from fhir_svc.web.acts import complete as completing
 from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
 from fhir_svc.web.acts import screening
 from fhir_svc.web.acts import sign as signing
-from fhir_svc.web.acts import verify as verifying
-from fhir_svc.web.acts.case import kind_of, patient_of, read_order, task_of, waiting
+from fhir_svc.web.acts.case import patient_of, read_order
 from fhir_svc.web.login import confirmed
 from fhir_svc.web.services import Services, services
 from fhir_svc.web.sources import describe
@@ -34,8 +32,6 @@ from fhir_svc.web.wording import wording
 
 blueprint = Blueprint("inbox", __name__)
 pages.register(blueprint)
-LATER: Final = {"4": "in 4 hours", "24": "tomorrow", "72": "in 3 days", "168": "in a week", "336": "in two weeks"}
-CLOSED: Final = {"completed", "rejected", "cancelled", "failed", "entered-in-error"}
 
 
 @blueprint.get("/inbox", endpoint="worklist")
@@ -44,15 +40,16 @@ def worklist_page() -> Response:
     actor, given = pages.need(Role.PHYSICIAN), services()
     on_hold = request.args.get("show") == "put-off"
     with given.database.reading() as tx:
-        clock = _clock(tx, actor)
+        clock = views.clock_of(tx, actor)
         listed = worklist.worklist(tx, actor.tenant, wording(given.knowledge), clock.at, on_hold=on_hold)
+    trail.leave_alone(Told("search-type"), actor)
     return pages.show("inbox.html", listed=listed, clock=clock, on_hold=on_hold)
 
 
 @blueprint.get("/inbox/drafts/<draft_id>")
 def draft_page(draft_id: str) -> Response:
     """One draft: what is proposed, why, what is unknown, and the decision."""
-    return _draft(services(), pages.need(Role.PHYSICIAN), draft_id)
+    return views.draft(services(), pages.need(Role.PHYSICIAN), draft_id)
 
 
 @blueprint.post("/inbox/drafts/<draft_id>/sign")
@@ -96,7 +93,7 @@ def defer(draft_id: str) -> Response:
 
     def act() -> None:
         hours = request.form.get("hours", "")
-        if hours not in LATER:
+        if hours not in views.LATER:
             raise Unprocessable("Choose until when.", error="parameter-missing")
         with given.database.reading() as tx:
             until = now(tx) + timedelta(hours=int(hours))
@@ -158,7 +155,7 @@ def record_screening(draft_id: str) -> Response:
 @blueprint.get("/inbox/reviews/<task_id>")
 def review_page(task_id: str) -> Response:
     """One review: what is asked, why, and how it ended."""
-    return _review(services(), pages.need(Role.PHYSICIAN), task_id)
+    return views.review(services(), pages.need(Role.PHYSICIAN), task_id)
 
 
 @blueprint.post("/inbox/reviews/<task_id>/complete")
@@ -174,7 +171,7 @@ def complete(task_id: str) -> Response:
         completing.complete(given, actor, task_id, expected=_version(), outcome=outcome, note=note, closed_facts=facts)
     except FhirSvcError as failure:
         pages.refused("complete", failure)
-        return _review(given, actor, task_id, failure=failure)
+        return views.review(given, actor, task_id, failure=failure)
     return pages.go(url_for("inbox.review_page", task_id=task_id))
 
 
@@ -185,9 +182,10 @@ def source_page(kind: str, resource_id: str, version: int) -> Response:
     with given.database.reading() as tx:
         stored = resources.vread(tx, actor.tenant, kind, resource_id, version)
         current = resources.read(tx, actor.tenant, kind, resource_id)
-        clock = _clock(tx, actor)
+        clock = views.clock_of(tx, actor)
     if stored is None or current is None:
         raise NotFound("There is no such source.")
+    trail.leave_alone(Told("vread", [stored.reference], patient_of(stored.content) or None), actor)
     rows = describe(stored.content, wording(given.knowledge))
     newest = current.version == version
     return pages.show("source.html", stored=stored, rows=rows, newest=newest, clock=clock)
@@ -201,15 +199,13 @@ def _act(given: Services, actor: Actor, draft_id: str, form: str, act: Callable[
         raise
     except FhirSvcError as failure:
         pages.refused(form, failure)
-        return _draft(given, _again(given, actor), draft_id, form=form, failure=failure)
+        return views.draft(given, _again(given, actor), draft_id, form=form, failure=failure)
     return pages.go(url_for("inbox.draft_page", draft_id=draft_id))
 
 
 def _again(given: Services, actor: Actor) -> Actor:
     """The actor as its session stands now, a confirmation just made included."""
-    from fhir_svc.auth.sessions import actor_of  # noqa: PLC0415
-
-    return actor_of(request, given.database, given.settings) or actor
+    return sessions.actor_of(request, given.database, given.settings) or actor
 
 
 def _version() -> int:
@@ -217,96 +213,3 @@ def _version() -> int:
     if not version.isdigit():
         raise PreconditionFailed("It has changed since you saw it; read it again.", error="version-changed")
     return int(version)
-
-
-def _clock(tx: Connection, actor: Actor) -> moments.Clock:
-    tenant = tenants.find(tx, actor.tenant)
-    return moments.clock(now(tx), tenant.timezone if tenant else None)
-
-
-def _draft(
-    given: Services, actor: Actor, draft_id: str, *, form: str = "", failure: FhirSvcError | None = None
-) -> Response:
-    words = wording(given.knowledge)
-    with given.database.transaction() as tx:
-        order = read_order(tx, actor, draft_id)
-        task = task_of(tx, actor.tenant, draft_id)
-        clock = _clock(tx, actor)
-        decidable = order.content.get("status") == "draft" and task is not None and _waits(task.content, clock)
-        guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
-        if decidable:
-            guidance = reading.newest_guidance(tx, actor.tenant, patient_of(order.content)) or guidance
-        open_blockers = list(extensions(order.content, "blocker"))
-        physicians = declining.colleagues(tx, actor.tenant)
-        context: dict[str, Any] = {
-            "order": order,
-            "task": task,
-            "clock": clock,
-            "person": worklist.person_of(tx, actor.tenant, patient_of(order.content), clock.at),
-            "due": worklist.due_of(task.content) if task else None,
-            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
-            "siblings": reading.siblings(tx, actor.tenant, order),
-            "by_hand": reading.changes_by_hand(tx, actor.tenant, order),
-            "prepared": signing.preparation(tx, actor.tenant, order),
-            "verified": verifying.verification(tx, given, actor.tenant, order),
-            "decidable": decidable,
-            "colleagues": [each for each in physicians if each.id != actor.id],
-            "because": worklist.because(order.content),
-            "username": next((each.username for each in physicians if each.id == actor.id), ""),
-            "checks": _checks(given, open_blockers),
-            "codings": revising.codings(given.knowledge, order.content),
-        }
-    status = failure.status if failure else 200
-    return pages.show(
-        "draft.html",
-        status,
-        form=form,
-        problems=[issue.text for issue in failure.issues] if failure else [],
-        kept=request.form,
-        words=words,
-        later=LATER,
-        **context,
-    )
-
-
-def _checks(given: Services, blockers: list[str]) -> dict[str, list[Answer]]:
-    """The open checks that a physician can answer, each with its answers."""
-    every = answers(given.knowledge)
-    return {code: found for code in blockers if (found := [each for each in every if each.blocker == code])}
-
-
-def _waits(task: Mapping[str, Any], clock: moments.Clock) -> bool:
-    try:
-        waiting(task, clock.at)
-    except FhirSvcError:
-        return False
-    return True
-
-
-def _review(given: Services, actor: Actor, task_id: str, *, failure: FhirSvcError | None = None) -> Response:
-    words = wording(given.knowledge)
-    with given.database.reading() as tx:
-        task = resources.read(tx, actor.tenant, "Task", task_id)
-        if task is None or not task.ours or kind_of(task.content) != "review":
-            raise NotFound("There is no such review.")
-        clock = _clock(tx, actor)
-        guidance = reading.guidance_of(tx, actor.tenant, task.content)
-        patient = patient_of(task.content) or patient_of(guidance.content if guidance else {})
-        context: dict[str, Any] = {
-            "task": task,
-            "clock": clock,
-            "person": worklist.person_of(tx, actor.tenant, patient, clock.at),
-            "due": worklist.due_of(task.content),
-            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, None),
-            "open": _waits(task.content, clock),
-            "outcomes": words.choices("review-outcome"),
-        }
-    problems = [issue.text for issue in failure.issues] if failure else []
-    return pages.show(
-        "review.html",
-        failure.status if failure else 200,
-        problems=problems,
-        kept=request.form,
-        words=words,
-        **context,
-    )

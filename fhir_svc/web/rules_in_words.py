@@ -81,9 +81,22 @@ def said(expression: str, words: Wording) -> str:
 
     text = OPTIONS.sub(options, expression)
     text = EQUALS.sub(equals, text)
+    text = _negations(text)
     text = NEGATED.sub(lambda found: f"not “{words.fact(found[1])}”", text)
     text = NAME.sub(lambda found: f"“{words.fact(found[1])}”", text)
     return COMPARED.sub(lambda found: f" {SIGNS[found[1]]} ", text)
+
+
+def _negations(text: str) -> str:
+    """`(...).not()` as `not (...)`."""
+    while (end := text.find(").not()")) >= 0:
+        depth = 0
+        for start in range(end, -1, -1):
+            depth += {")": 1, "(": -1}.get(text[start], 0)
+            if depth == 0:
+                break
+        text = f"{text[:start]}not {text[start : end + 1]}{text[end + len(').not()') :]}"
+    return text
 
 
 def _rule(rule: Rule, declared: Declarations, knowledge: Knowledge, words: Wording) -> InWords:
@@ -98,18 +111,35 @@ def _rule(rule: Rule, declared: Declarations, knowledge: Knowledge, words: Wordi
         grade=rule.grade,
         citation=rule.citation,
         red_flag=rule.red_flag,
-        condition=said(action.condition.text, words) if action.condition else "",
+        condition=_condition(action, declared, words),
         steps=tuple(_steps(action, knowledge, words)),
         meanings=tuple(_meanings(names, declared, words)),
     )
 
 
-def _steps(action: Action, knowledge: Knowledge, words: Wording) -> Iterator[Step]:
-    for each in action.everything():
-        does = tuple(_does(each, knowledge, words))
-        if does:
-            when = "" if each is action or each.condition is None else said(each.condition.text, words)
-            yield Step(each.text if each is not action else "", when, does)
+def _condition(action: Action, declared: Declarations, words: Wording) -> str:
+    """The condition; where that is a single fact, what the fact stands for."""
+    if action.condition is None:
+        return ""
+    alone = NAME.fullmatch(action.condition.text.strip())
+    found = declared.facts.get(alone[1]) if alone else None
+    return said((found.expression if found and found.expression else action.condition).text, words)
+
+
+def _steps(action: Action, knowledge: Knowledge, words: Wording, *, top: bool = True) -> Iterator[Step]:
+    """What an action does, together with the actions below it that have no condition; then those that have one."""
+    does = list(_does(action, knowledge, words))
+    conditional = []
+    for each in action.actions:
+        if each.condition is None and not each.actions:
+            does += _does(each, knowledge, words)
+        else:
+            conditional.append(each)
+    if does:
+        when = "" if top or action.condition is None else said(action.condition.text, words)
+        yield Step("" if top else action.text, when, tuple(does))
+    for each in conditional:
+        yield from _steps(each, knowledge, words, top=False)
 
 
 def _does(action: Action, knowledge: Knowledge, words: Wording) -> Iterator[str]:
@@ -151,6 +181,9 @@ def _details(found: Declaration, words: Wording) -> Iterator[str]:
     asked = words.question(found.name)
     if found.form and asked != words.fact(found.name):
         yield f"asked: {asked}"
+    if found.of and not found.expression:
+        values = ", ".join(words.answer(found.of[0], value) for value in found.values)
+        yield f"read from {', '.join(f'“{words.fact(name)}”' for name in found.of)}" + (f": {values}" if values else "")
     if found.codes:
         listed = dict.fromkeys(code.display or code.code for code in found.codes)
         yield f"from: {', '.join(listed)}"

@@ -256,6 +256,16 @@ def test_an_act_of_a_session_that_has_ended_leads_to_the_door(ward):
     assert ward.read("ServiceRequest", draft).version == 1
 
 
+def test_who_looked_at_what_is_audited(ward):
+    draft, session = ward.draft(), ward.session()
+    session.page(f"/inbox/drafts/{draft}")
+    session.page("/inbox/sources/QuestionnaireResponse/form-p1/1")
+    (read,), (source,) = events(ward, "read"), events(ward, "vread")
+    assert f"ServiceRequest/{draft}/_history/1" in str(read.content["entity"])
+    assert "QuestionnaireResponse/form-p1/_history/1" in str(source.content["entity"])
+    assert "Patient/p1" not in str(read.content)  # patients are keyed hashes
+
+
 def test_a_refused_act_is_audited(ward):
     draft, session = ward.draft(), ward.session()
     session.page(f"/inbox/drafts/{draft}/decline", version="9", reason="other")
