@@ -5,19 +5,59 @@ It is handed the artefacts (`fhir_svc.artefacts` reads them); a fault that could
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_svc.criteria.checks import Domains, code_faults, expression_faults, fact_faults, plan_faults
 from fhir_svc.criteria.declarations import Declarations
 from fhir_svc.criteria.library import read_library
 from fhir_svc.criteria.plan import Plan, read_plan
-from fhir_svc.criteria.tracing import Trail
+from fhir_svc.criteria.tracing import Trail, below
 from fhir_svc.criteria.vocabulary import Vocabulary, compile_vocabulary
 from fhir_svc.errors import Broken
 from fhir_svc.record import Json
 
 LANGUAGE = "message-language"
+UNSURE = "unsure"
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "answer": ("form",),
+    "age": (),
+    "sex": (),
+    "expression": ("expression",),
+    "doubt": ("expression",),
+    "stated": ("of", "values"),
+    "known": ("of",),
+    "unknown": ("of",),
+    "score": ("items",),
+    "worst": ("of", "values"),
+    "conflict": (),
+    "form-completed": ("form",),
+    "form-stale": ("form",),
+    "form-idle": ("form",),
+    "form-present": ("form",),
+    "message-stated": (),
+    "message-unclear": (),
+    "recorded": ("types",),
+    "recent-study": ("types", "codes", "of"),
+    "session-count": ("types", "codes", "windows"),
+    "days-since": ("types", "codes"),
+    "waiting-orders": ("statuses", "values", "of"),
+    "withdrawn": (),
+    "latest": ("codes", "unit", "windows"),
+    "highest": ("codes", "unit", "windows"),
+    "by-leg": ("codes", "unit", "windows"),
+    "unusable": ("of",),
+    "flagged": ("codes", "conclusions", "windows"),
+    "coded": ("codes", "items", "windows"),
+    "decline": ("codes", "unit", "windows"),
+    "any-value": ("codes", "unit", "windows"),
+    "mean-rise": ("codes", "unit", "windows"),
+    "rising-sessions": ("codes", "others", "of"),
+    "missed-sessions": ("types", "codes", "values"),
+    "silence": ("codes", "windows"),
+}
+"""What each kind of fact can't do without; a kind that is not named here does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +133,67 @@ class Knowledge:
         if library is None or library["resourceType"] != "Library":
             raise Broken(f"PlanDefinition/{plan.id} reads a Library that does not exist")
         declarations = read_library(library)
+        require_whole(plan, declarations)
         return Pathway(plan, declarations, Trail(declarations))
+
+    def faults(self) -> tuple[str, ...]:
+        """Everything that is wrong with the artefacts, one line each; empty where all is well."""
+        found = [fault for artefact in self._artefacts.values() for fault in code_faults(artefact)]
+        systems = ("triage-level", "review-flag", "order-key", "message-reason", "blocker")
+        known = {name: tuple(self.codes(name)) for name in systems if self.find("CodeSystem", name)}
+        for pathway in self._pathways.values():
+            found += plan_faults(pathway.plan, known, self._canonicals)
+            domains = Domains(pathway.declarations, self._options(pathway.declarations))
+            found += fact_faults(domains)
+            found += [
+                f"{action.id or rule.id}: {fault}"
+                for rule in pathway.plan.rules
+                for action in rule.action.everything()
+                if action.condition is not None
+                for fault in expression_faults(action.condition, domains)
+            ]
+        return tuple(dict.fromkeys(found))
+
+    def _options(self, declarations: Declarations) -> Mapping[str, frozenset[str]]:
+        """The plain values that each item of the pathway's forms offers; none for an item that asks for a number."""
+        return {
+            item["linkId"]: frozenset(
+                plain
+                for option in item.get("answerOption", ())
+                for code in [option.get("valueCoding", {}).get("code", "")]
+                if (plain := form.answers.get(code, code)) != UNSURE
+            )
+            for form in declarations.forms.values()
+            for item in _items(self.canonical(form.questionnaire) or {})
+        }
+
+
+def require_whole(plan: Plan, declarations: Declarations) -> None:
+    """Broken where a condition or a fact names what is not declared, or a fact lacks what its kind needs."""
+    known = declarations.facts.keys() | declarations.parameters.keys()
+    named = {
+        name
+        for rule in plan.rules
+        for action in rule.action.everything()
+        for expression in (action.condition, *(reason.when for reason in action.reasons))
+        if expression is not None
+        for name in expression.names
+    }
+    named |= {name for declared in declarations.facts.values() for name in below(declared)}
+    if named - known:
+        raise Broken(f"no such fact: {', '.join(sorted(named - known))}")
+    for declared in declarations.facts.values():
+        lacking = [need for need in NEEDS.get(declared.kind, ("kind of fact",)) if not getattr(declared, need, None)]
+        if lacking:
+            raise Broken(f"fact {declared.name} of kind {declared.kind} lacks {', '.join(lacking)}")
+        if declared.form and declared.form not in declarations.forms:
+            raise Broken(f"fact {declared.name} reads a form that is not declared")
+
+
+def _items(element: Json) -> Iterator[Json]:
+    for item in element.get("item", ()):
+        yield item
+        yield from _items(item)
 
 
 def _canonical(artefact: Json) -> str:

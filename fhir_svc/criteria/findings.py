@@ -26,7 +26,7 @@ class Control:
     """One safety control as the PlanDefinition states it (a sub-action of R13, R14 or R15, e.g. `R13.unsafe`).
 
     `effect`: `replace` (each order of `orders` becomes `replacement`, or a consult where `replacement` is None),
-    `block` (taken away; a RADIOLOGY_CONSULT where `consult`), `hold` (kept; signing waits for `blocker`), `flag` (kept).
+    `block` (taken away; a RADIOLOGY_CONSULT where `consult`), `hold` (kept; signing awaits `blocker`), `flag` (kept).
     `flags` are set when the control touches at least one order.
     """
 

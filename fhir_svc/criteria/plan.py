@@ -57,6 +57,7 @@ class Action:
     flags: tuple[str, ...]
     order: str | None
     message: str | None
+    link: str | None
     review: bool
     aside: bool
     control: ControlAction | None
@@ -158,6 +159,7 @@ def _action(action: Json) -> Action:
         flags=tuple(_extensions(action, "flag")),
         order=order_key(canonical) if canonical else None,
         message=message_reason(canonical) if canonical else None,
+        link=canonical or None,
         review=bool(_extension(action, "review")),
         aside=bool(_extension(action, "aside")),
         control=_control(action),
