@@ -40,18 +40,18 @@ def take(actor: Actor) -> Response:
     taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT), got.reading)
     if isinstance(taken, Batch):
         parts = [part for part in taken.parts if isinstance(part, Submission)]
-        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts, batch=True))
+        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
     check_entries(actor, taken)
     return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
 
 
-def again(*submissions: Submission, batch: bool = False) -> Again:
+def again(*submissions: Submission) -> Again:
     """Say whether carrying these submissions out a second time could make anything twice."""
     writes = [entry for submission in submissions for entry in submission.writes]
     if not writes:
         return Again.ALWAYS
     updates = all(entry.method == "PUT" and entry.condition is None for entry in writes)
-    return Again.IF_UNDONE if updates and not batch else Again.NEVER
+    return Again.IF_UNDONE if updates else Again.NEVER
 
 
 def check_entries(actor: Actor, submission: Submission) -> None:
@@ -102,7 +102,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
-    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, moved=moved)
+    news = any(one.guidance for one in done)
+    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, news, moved)
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": processes,
-            "worker_class": "gthread",  # a half-sent request holds a thread, not a process
+            # threads: a half-sent request holds a thread, not a process
+            "worker_class": "fhir_svc.web.unreadable.Doorkeeper",
             "threads": threads,
             "preload_app": True,  # the knowledge and the schema are loaded once and shared
             "timeout": 60,  # seconds without a sign of life: above the longest request we allow

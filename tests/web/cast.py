@@ -41,8 +41,13 @@ def make_settings(url, **changes):
 
 
 def prepare(database):
-    """Two tenants, their systems and their people."""
+    """Tables, and in them two tenants, their systems and their people."""
     database.upgrade()
+    prepare_rows(database)
+
+
+def prepare_rows(database):
+    """Two tenants, their systems and their people."""
     with database.transaction() as tx:
         tenants.add(tx, Tenant("north", EHR, timezone="Europe/London", identifier_systems=(MRN,)))
         tenants.add(tx, Tenant("south", "https://ehr.south.example/fhir", timezone="Europe/Madrid"))

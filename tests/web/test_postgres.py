@@ -1,0 +1,101 @@
+"""The same promises on PostgreSQL: a handful of the web's tests on the other database."""
+
+import threading
+
+import pytest
+
+from fhir_svc.app import create_app
+from tests.web.cast import (
+    SYNTHEA,
+    House,
+    intake_form,
+    make_settings,
+    observation,
+    patient,
+    prepare_rows,
+    record,
+    transaction,
+)
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def house(postgres_database, built):
+    prepare_rows(postgres_database)
+    settings = make_settings("sqlite:////nowhere.db")
+    return House(create_app(settings, database=postgres_database, built=built), postgres_database)
+
+
+def at_once(count, act):
+    results = []
+    threads = [threading.Thread(target=lambda number=number: results.append(act(number))) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == count
+    return results
+
+
+def test_copies_at_once_make_one_resource_and_get_one_answer(house):
+    house.bearer()
+
+    def post(_):
+        answer = house.call("POST", "/fhir/QuestionnaireResponse", intake_form())
+        return answer.status_code, answer.headers["Location"], answer.headers["Link"]
+
+    assert len(set(at_once(30, post))) == 1
+    assert house.call("GET", "/fhir/QuestionnaireResponse").json["total"] == 1
+    assert house.call("GET", "/fhir/GuidanceResponse").json["total"] == 1
+
+
+def test_conditional_creates_at_once_make_one_resource(house):
+    house.bearer()
+
+    def post(number):
+        body = observation(identifier=[{"system": "https://x.example", "value": "1"}], note=[{"text": str(number)}])
+        condition = {"If-None-Exist": "identifier=https://x.example|1"}
+        return house.call("POST", "/fhir/Observation", body, headers=condition).status_code
+
+    assert sorted(at_once(30, post)) == [200] * 29 + [201]
+
+
+def test_the_same_person_sent_at_once_is_one_patient(house):
+    house.bearer()
+
+    def post(number):
+        return house.call("POST", "/fhir/Patient", patient() | {"name": [{"family": str(number)}]}).json["id"]
+
+    assert len(set(at_once(20, post))) == 1
+
+
+def test_different_updates_at_once_are_all_kept_as_versions(house):
+    house.bearer()
+
+    def put(number):
+        body = observation(id="o1", note=[{"text": str(number)}])
+        return house.call("PUT", "/fhir/Observation/o1", body).status_code
+
+    assert sorted(at_once(20, put)) == [200] * 19 + [201]
+    assert len(house.call("GET", "/fhir/Observation/o1/_history").json["entry"]) == 20
+
+
+def test_a_failing_batch_entry_takes_nothing_else_with_it(house):
+    bundle = transaction(
+        ("POST", "Observation", observation("Patient/a")),
+        ("PUT", "Observation/o9", observation(id="o9")),
+        ("POST", "Observation", observation("Patient/b")),
+        kind="batch",
+    )
+    bundle["entry"][1]["request"]["ifMatch"] = 'W/"3"'
+    answer = house.call("POST", "/fhir", bundle)
+    assert [entry["response"]["status"][:3] for entry in answer.json["entry"]] == ["201", "412", "201"]
+
+
+def test_a_whole_record_is_taken_and_taken_back(house):
+    assert house.call("POST", "/fhir/$submit", SYNTHEA[0].read_bytes()).status_code == 200
+    for status in ("final", "amended", "final"):
+        answer = house.call("POST", "/fhir/$submit", record(observation(id="o1", status=status)))
+        assert answer.status_code == 200
+    assert house.call("GET", "/fhir/Observation/o1").headers["ETag"] == 'W/"3"'

@@ -1,0 +1,132 @@
+"""The real server on a real socket: what is not HTTP, what comes in pieces, what is half sent."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+
+from fhir_svc.store import tokens
+from fhir_svc.store.database import Database
+from tests.web.cast import SIGNING, observation
+
+RUN = """
+import sys
+from fhir_svc import settings
+from fhir_svc.app import create_app
+from fhir_svc.web.server import Server
+Server(create_app(settings.read()), bind=sys.argv[1], processes=1, threads=4).run()
+"""
+
+
+@pytest.fixture(scope="module")
+def server(template, tmp_path_factory):
+    """The web role as a process of its own; gives its port and the file of its log."""
+    place = tmp_path_factory.mktemp("server")
+    path = place / "fhir-svc.db"
+    path.write_bytes(template.read_bytes())
+    database = Database(f"sqlite:///{path}")
+    with database.transaction() as tx:
+        tokens.issue(tx, "T", client="north-ehr", tenant="north", scope="system/*.cruds", lifetime=timedelta(hours=1))
+    database.dispose()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FHIR_SVC_")} | {
+        "FHIR_SVC_DATABASE_URL": f"sqlite:///{path}",
+        "FHIR_SVC_SIGNING_KEY": SIGNING,
+        "FHIR_SVC_AUDIT_KEY": "a" * 48,
+    }
+    with (place / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", RUN, f"127.0.0.1:{port}"], env=environment, stderr=log)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield port, place / "log"
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def say(port, raw):
+    """Send bytes, and give status, headers and body of what comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(raw)
+        got = b""
+        while b"\r\n\r\n" not in got:
+            more = line.recv(65536)
+            if not more:
+                break
+            got += more
+        head, _, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        while length and len(body) < int(length[1]):
+            body += line.recv(65536)
+    return int(head.split()[1]), head.lower(), body
+
+
+SECRET = b"zqxj-patient"
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET /fhir/metadata HTTP/1.1\r\nHost: x\r\n" + SECRET + b"\r\n\r\n", 400),
+        (b"\x16\x03\x01" + SECRET + b"\r\n\r\n", 400),
+        (b"GET /" + SECRET * 1000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + SECRET * 2000 + b"\r\n\r\n", 431),
+        (b"GET /" + SECRET + b" HTTP/9.9\r\nHost: x\r\n\r\n", 400),
+        (b"POST /fhir HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + SECRET + b"\r\n\r\n", 400),
+        (b"ZQXJ /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ],
+)
+def test_what_is_not_http_is_answered_in_fhir_and_not_repeated(server, raw, status):
+    port, log = server
+    answered, head, body = say(port, raw)
+    assert answered == status
+    assert b"application/fhir+json" in head
+    assert b"OperationOutcome" in body
+    assert SECRET not in body + head + log.read_bytes()
+
+
+def post(body, *, chunked):
+    head = (
+        b"POST /fhir/Observation HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer T\r\n"
+        b"Content-Type: application/fhir+json\r\nConnection: close\r\n"
+    )
+    if not chunked:
+        return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    pieces = [body[start : start + 60_000] for start in range(0, len(body), 60_000)]
+    sent = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + sent + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_in_pieces_is_read_and_a_large_one_refused(server, chunked):
+    port, _ = server
+    good = json.dumps(observation(note=[{"text": str(chunked)}])).encode()
+    assert say(port, post(good, chunked=chunked))[0] == 201
+    status, head, _ = say(port, post(b'{"a": "' + b"x" * 3_000_000 + b'"}', chunked=chunked))
+    assert status == 413
+    assert b"application/fhir+json" in head
+
+
+def test_half_sent_requests_do_not_stop_the_others(server):
+    port, _ = server
+    half = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+    for line in half:
+        line.sendall(b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Le")
+    try:
+        assert say(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+    finally:
+        for line in half:
+            line.close()
