@@ -16,7 +16,7 @@ from fhir_svc.record import Json, Stored
 def derived_observations(sheet: Sheet) -> Iterator[Resource]:
     """One Observation for every computed fact that an ObservationDefinition names."""
     for definition in sheet.knowledge.all("ObservationDefinition"):
-        for name in extensions(definition, "fact"):
+        for name in extensions(definition, "computed-fact"):
             fact = sheet.decision.facts.get(name)
             if fact and isinstance(fact.value, Decimal | int) and not isinstance(fact.value, bool):
                 sources = fact.sources or _sources(sheet, extensions(definition, "made-of"))
