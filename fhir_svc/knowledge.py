@@ -41,7 +41,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "recorded": ("types",),
     "recent-study": ("types", "codes", "of"),
     "session-count": ("types", "codes", "windows"),
-    "days-since": ("types", "codes"),
+    "alerted": ("values", "windows"),
     "waiting-orders": ("statuses", "values", "of"),
     "withdrawn": (),
     "latest": ("codes", "unit", "windows"),

@@ -23,7 +23,7 @@ NEVER_TRUE = frozenset({"doubt", "unusable"})
 BOOLEAN = frozenset({
     "stated", "known", "unknown", "conflict", "form-completed", "form-stale", "form-idle", "form-present", "flagged",
     "message-stated", "message-unclear", "recorded", "recent-study", "waiting-orders", "withdrawn", "any-value",
-    "silence",
+    "silence", "alerted",
 })  # fmt: skip
 SAID_IN_MESSAGES, UNSAID, UNSURE = "yes", "?", "unsure"
 

@@ -221,7 +221,7 @@ KINDS: Mapping[str, Kind] = {
     "recorded": history.recorded,
     "recent-study": history.recent_study,
     "session-count": history.session_count,
-    "days-since": history.days_since,
+    "alerted": history.alerted,
     "waiting-orders": history.waiting_orders,
     "withdrawn": history.withdrawn,
     "latest": measurements.newest,

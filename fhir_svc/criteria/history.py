@@ -16,7 +16,7 @@ from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.chart import has_code, says
 from fhir_svc.criteria.declarations import Declaration, Window
 from fhir_svc.criteria.moments import Moment, midnight
-from fhir_svc.criteria.readings import NO, UNKNOWN, Reading
+from fhir_svc.criteria.readings import NO, Reading
 from fhir_svc.record import Json, Stored
 
 STATUSES: Mapping[str, frozenset[str]] = {
@@ -192,19 +192,16 @@ def session_count(case: Case, declared: Declaration) -> Reading:
     return Reading(Fraction(len(dates)), sources=tuple(sources), whole=True)
 
 
-def days_since(case: Case, declared: Declaration) -> Reading:
-    """Kind `days-since`: calendar days since the newest; unknown where there is none or its date is not a day."""
-    found = _sessions(case, declared)
-    if not found or any(entry.moment is None for entry in found):
-        return UNKNOWN
-    newest = max(found, key=lambda entry: (entry.moment and entry.moment.last, entry.stored.id))
-    assert newest.moment is not None  # noqa: S101 - checked above
-    if not newest.moment.is_whole_day:
-        return Reading(sources=(newest.stored,), unusable=True)
-    day = min(newest.moment.first, case.today)
-    case.edge(midnight(case.today + timedelta(days=1), case.zone))
-    days = Fraction((case.today - day).days)
-    return Reading(days, "d", newest.moment.text, (newest.stored,), whole=True)
+def alerted(case: Case, declared: Declaration) -> Reading:
+    """Kind `alerted`: whether a review Task of ours for one of these rules was written in the window."""
+    found = [
+        stored
+        for stored in case.chart.of("Task")
+        if stored.ours and _codes(stored.content.get("reasonCode")) & set(declared.values)
+        for moment in [case.moment(stored.content.get("authoredOn"))]
+        if moment is not None and case.inside(moment, declared.windows[0])
+    ]
+    return Reading(value=True, sources=tuple(found)) if found else NO
 
 
 def waiting_orders(case: Case, declared: Declaration) -> Reading:

@@ -229,9 +229,11 @@ def _past(place: Place) -> Verdict | None:
     if place.cue("long-ago", words):
         past = (place.phrase.event or place.cue("past-verb", words)) and not place.cue("still", words)
         return Verdict.NOTHING if past else Verdict.UNCLEAR
+    if place.cue("recent", words):
+        return None
     if place.cue("some-time-ago", words):
         return Verdict.UNCLEAR
-    if place.phrase.event or place.cue("recent", words):
+    if place.phrase.event:
         return None
     spoken = place.vocabulary.cues["present-perfect"].sub("_ ", _segment(place.before)[1] + place.inner)
     return Verdict.UNCLEAR if place.cue("past-verb", spoken) else None

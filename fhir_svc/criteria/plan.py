@@ -2,7 +2,8 @@
 
 A top action is a rule. Its condition says whether it is met; nested actions are what it does then, each with a
 condition of its own where it has one. Where the group says `at-most-one`, the first branch that is true is taken. An
-`aside` acts whether or not the rule is met and never makes it so: it explains why nothing was done, or asks.
+`aside` acts whether or not the rule is met and never makes it so: it explains why nothing was done, or asks. Of a
+`standing` branch only the patient's level counts: its work was asked for before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ PRIORITIES = ("stat", "asap", "urgent", "routine")
 EXTENSION = f"{BASE}/StructureDefinition/"
 ORDERS = f"{BASE}/ActivityDefinition/"
 MESSAGE = "message-"
-ACTION_WORDS = frozenset({"level", "flag", "review", "aside", "red-flag", "data-required", "control"})
+ACTION_WORDS = frozenset({"level", "flag", "review", "aside", "standing", "red-flag", "data-required", "control"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Action:
     link: str | None
     review: bool
     aside: bool
+    standing: bool
     control: ControlAction | None
     reasons: tuple[Reason, ...]
     first_only: bool
@@ -162,6 +164,7 @@ def _action(action: Json) -> Action:
         link=canonical or None,
         review=bool(_extension(action, "review")),
         aside=bool(_extension(action, "aside")),
+        standing=bool(_extension(action, "standing")),
         control=_control(action),
         reasons=tuple(_reason(reason) for reason in action.get("reason", ())),
         first_only=action.get("selectionBehavior") == "at-most-one",

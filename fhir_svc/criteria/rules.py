@@ -33,6 +33,7 @@ class Drawn:
     messages: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
     levels: dict[str, str] = field(default_factory=dict)
+    standing: list[str | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
 
@@ -64,7 +65,11 @@ class Evaluator:
             yield action
         taken = False
         for inner in action.actions:
-            if inner.control is not None or not (met or inner.aside) or (taken and action.first_only):
+            if (
+                inner.control is not None
+                or not (met or inner.aside)
+                or (taken and action.first_only and not inner.aside)
+            ):
                 continue
             if inner.condition is None or inner.condition.truth(self.case.value) is True:
                 taken = taken or not inner.aside
@@ -73,7 +78,9 @@ class Evaluator:
     def _draw(self, rule: Rule, action: Action) -> None:
         drawn = self.drawn
         drawn.flags.update(action.flags)
-        if action.level is not None:
+        if action.standing:
+            drawn.standing.append(action.level)
+        elif action.level is not None:
             drawn.levels[rule.id] = highest([action.level, drawn.levels.get(rule.id)]) or action.level
         if action.order is not None:
             drawn.wants.append(Want(action.order, action.priority or "routine", rule.id, self._reasons(rule)))
@@ -154,7 +161,7 @@ def find(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: s
     return Findings(
         at=at,
         criteria=pathway.plan.canonical,
-        level=highest(list(drawn.levels.values())) or _level_of_forms(case),
+        level=highest([*drawn.levels.values(), *drawn.standing]) or _level_of_forms(case),
         rules=tuple(outcomes),
         wants=tuple(drawn.wants),
         controls=tuple(evaluator.controls()),

@@ -1,0 +1,172 @@
+"""PURE: what would make a condition true or false: a search over the facts that it names, most telling values first.
+
+Facts made of other facts are followed down. A value is one that the artefacts themselves speak of: the options of a
+form, numbers at and beside a threshold inside the plausible range. No solution within `STEPS` is "can't tell".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from fhir_svc.criteria.declarations import Declaration, Declarations, Parameter
+from fhir_svc.criteria.expressions import Binary, Expression, Known, Literal, Logic, Member, Name, Node, Not
+from fhir_svc.record import Json
+
+STEPS = 20_000
+OTHER = "something else"
+FOLLOWED = frozenset({"known", "stated", "doubt", "unknown"})
+Given = Mapping[str, Known | None]
+"""What is decided so far; None is decided to be unknown."""
+
+
+class Exhausted(Exception):  # noqa: N818 - it names what happened
+    """The search took too long to say anything."""
+
+
+def inside(node: Node) -> Iterator[Node]:
+    """A node and all below it."""
+    yield node
+    if isinstance(node, Logic):
+        for part in node.parts:
+            yield from inside(part)
+    elif isinstance(node, Not | Member):
+        yield from inside(node.part)
+    elif isinstance(node, Binary):
+        yield from inside(node.left)
+        yield from inside(node.right)
+
+
+@dataclass
+class Space:
+    """The values that each fact of a pathway can have. `options` are the answers that the forms offer, by fact."""
+
+    declarations: Declarations
+    options: Mapping[str, tuple[str, ...]]
+    spoken: dict[str, dict[Known, None]] = field(default_factory=dict)
+
+    def hear(self, expressions: Iterable[Expression]) -> None:
+        """Learn which values the expressions compare each fact with."""
+        for expression in expressions:
+            for node in inside(expression.node):
+                if isinstance(node, Member):
+                    self._compared([node.part, *map(Literal, sorted(node.options, key=str))])
+                elif isinstance(node, Binary):
+                    self._compared([*inside(node.left), *inside(node.right)])
+
+    def _compared(self, nodes: list[Node]) -> None:
+        values: dict[Known, None] = {node.known: None for node in nodes if isinstance(node, Literal)}
+        names = [node.name for node in nodes if isinstance(node, Name)]
+        for name in names:
+            parameter = self.declarations.parameters.get(name)
+            values |= dict.fromkeys(_of_parameter(parameter)) if parameter else {}
+        for name in names:
+            self.spoken.setdefault(name, {}).update(values)
+
+    def declared(self, name: str) -> Declaration | None:
+        """The declaration of a fact that is made of others and followed down; None for a leaf."""
+        found = self.declarations.facts.get(name)
+        if found is None or (found.kind not in FOLLOWED and found.kind != "expression"):
+            return None
+        return None if found.unit is not None or "unsure" in found.values else found
+
+    def domain(self, name: str) -> list[Known | None]:
+        """Every value worth trying, unknown last."""
+        parameter = self.declarations.parameters.get(name)
+        if parameter is not None:
+            return list(_of_parameter(parameter))
+        spoken = list(self.spoken.get(name, ()))
+        numbers = [value for value in spoken if isinstance(value, Fraction)]
+        words = [value for value in spoken if isinstance(value, str)]
+        if numbers:
+            return [*self._around(name, numbers), None]
+        if words:
+            offered = self.options.get(name, (OTHER,))
+            return [*(word for word in words if word in offered or offered == (OTHER,)), *offered, None]
+        return [True, False, None]
+
+    def _around(self, name: str, numbers: list[Fraction]) -> list[Known]:
+        """The thresholds, and what lies just beside them; nothing implausible."""
+        declared = self.declarations.facts.get(name)
+        limits = declared.plausible if declared else None
+        step = Fraction(1, 10) if any(number.denominator > 1 for number in numbers) else Fraction(1)
+        near = [value for number in numbers for value in (number, number + step, number - step)]
+        near += [limits.low, limits.high] if limits else []
+        return list(dict.fromkeys(value for value in near if limits is None or value in limits))
+
+
+@dataclass
+class Search:
+    """A walk through a space, with the steps that are left."""
+
+    space: Space
+    given: dict[str, Known | None] = field(default_factory=dict)
+    steps: int = STEPS
+
+    def value(self, name: str) -> Known | None:
+        """What a fact is worth as far as things are decided."""
+        declared = self.space.declared(name)
+        if declared is None:
+            return self.given.get(name)
+        if declared.expression is not None and declared.kind == "expression":
+            return declared.expression.value(self.value)
+        if declared.expression is not None:
+            return False if declared.expression.truth(self.value) is False else None
+        return _made(declared, [(self.value(each), bool(self.open([each]))) for each in declared.of])
+
+    def open(self, names: Iterable[str]) -> list[str]:
+        """The undecided leaves below facts, in reading order."""
+        found: dict[str, None] = {}
+        for name in names:
+            declared = self.space.declared(name)
+            if declared is None:
+                found |= {} if name in self.given else {name: None}
+            elif declared.expression is not None:
+                found |= dict.fromkeys(self.open(declared.expression.unsettled(self.value)))
+            else:
+                found |= dict.fromkeys(self.open([each for each in declared.of if self.value(each) is None]))
+        return list(found)
+
+    def solve(self, goal: Node) -> Iterator[Given]:
+        """Each way to make `goal` true that decides no more than it must; Exhausted when it takes too long."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise Exhausted
+        truth = goal.value(self.value)
+        if truth is True:
+            yield dict(self.given)
+        undecided = self.open(dict.fromkeys(goal.unsettled(self.value))) if truth is None else []
+        if not undecided:
+            return
+        name = undecided[0]
+        for value in self.space.domain(name):
+            self.given[name] = value
+            yield from self.solve(goal)
+        del self.given[name]
+
+
+def _of_parameter(parameter: Parameter) -> tuple[Known, ...]:
+    if isinstance(parameter.default, bool):
+        return (parameter.default, not parameter.default)
+    return tuple(
+        dict.fromkeys(value for value in (parameter.default, parameter.low, parameter.high) if value is not None)
+    )
+
+
+def _made(declared: Declaration, parts: list[tuple[Known | None, bool]]) -> bool | None:
+    """A fact about facts: each part is its value, and whether that is still open."""
+    known, is_open = parts[0]
+    if declared.kind == "unknown":
+        if any(value is None and not waiting for value, waiting in parts):
+            return True
+        return False if all(value is not None for value, _ in parts) else None
+    if known is None:
+        return None if is_open else False
+    said = str(known).lower() if isinstance(known, bool) else str(known)
+    return True if declared.kind == "known" else said in declared.values
+
+
+def solution(space: Space, goal: Node) -> Given | None:
+    """The first way to make a condition true, None where there is none; Exhausted when that takes too long."""
+    return next(Search(space).solve(goal), None)
