@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_svc.criteria.messages import Reading, read
@@ -139,6 +139,42 @@ RAISES = [
     ("Yes numb between my legs", "rf-saddle-numbness=yes"),
     ("I am numb between my legs, no fever", "rf-saddle-numbness=yes"),
     ("numb between my legs and no fever", "rf-saddle-numbness=yes"),
+    ("I have to push to get the urine out", "rf-bladder-change=reduced-sensation"),
+    ("I pooped in my pants and did not notice", "rf-bowel-change=leakage"),
+    ("there is no sensation when I wipe my bottom", "rf-saddle-numbness=yes"),
+    ("It's like sitting on a pillow, I can't feel my seat", "rf-saddle-numbness=yes"),
+    ("My vagina is numb since two days", "rf-saddle-numbness=yes"),
+    ("my balls are numb", "rf-saddle-numbness=yes"),
+    ("I lost the feeling in my crotch", "rf-saddle-numbness=yes"),
+    ("Can't get hard anymore", "rf-sexual-change=yes"),
+    ("my leg collapsed under me yesterday", "rf-leg-weakness=one"),
+    ("Left foot is dragging since Sunday", "rf-foot-drop=yes rf-foot-drop=left"),
+    ("my foot hangs down", "rf-foot-drop=yes"),
+    ("I can't walk on my heels", "rf-foot-drop=yes"),
+    ("I'm paralyzed from the waist down", "rf-leg-weakness=both"),
+    ("I have 39.2 fever", "rf-fever-chills=yes"),
+    ("fever 101", "rf-fever-chills=yes"),
+    ("I feel hot and shivery", "rf-fever-chills=yes"),
+    ("soaked sheets every night", "rf-night-sweats=yes"),
+    ("lost 10 kilos in two months", "rf-weight-loss=yes"),
+    ("The pain doesn't let me sleep, whatever I do", "rf-night-pain=yes"),
+    ("I fell from a ladder this morning", "rf-trauma=major rf-trauma=minor"),
+    ("hit by a bus yesterday", "rf-trauma=major"),
+    ("my right leg is ice cold and white", "rf-cold-pale-leg=yes"),
+    ("my toes are blue and cold since this morning", "rf-cold-pale-leg=yes"),
+    ("I have tingling in both feet that climbs up", "rf-numbness-spread=days"),
+    ("the numb area is getting bigger every day", "rf-numbness-spread=days"),
+    ("I was diagnosed with prostate cancer last month", "rf-cancer-history=active"),
+    ("I take cortisone every day for 5 months", "rf-steroid-3mo=yes"),
+    ("I shoot up heroin", "rf-ivdu=yes"),
+    ("I'm HIV positive", "rf-immunosuppressed=yes"),
+    ("I had a spinal injection two weeks ago", "rf-recent-infection-or-spinal-procedure=yes"),
+    ("My saddle is numb", "rf-saddle-numbness=yes"),
+    ("my husband noticed that I have been wetting the bed", "rf-bladder-change=new-leakage"),
+    ("I'm incontinent since yesterday", "rf-bladder-change=new-leakage"),
+    ("no fever but chills", "rf-fever-chills=yes"),
+    ("It is numb down there", "rf-saddle-numbness=yes"),
+    ("Not numb before, now numb between the legs", "rf-saddle-numbness=yes"),
 ]
 
 UNCLEAR = [
@@ -198,6 +234,19 @@ UNCLEAR = [
     "I don't have no bladder problems",
     "never not numb",
     "fever no, numb between legs yes",
+    "My bladder feels weird",
+    "I cannot tell when I need to pee",
+    "I dribble after peeing",
+    "I don't notice when I leak",
+    "I had an accident this morning, I didn't make it to the toilet",
+    "I can't stand on my toes",
+    "my legs don't obey me",
+    "both legs went numb this morning",
+    "I can't feel my feet",
+    "I can pee but I can't feel it",
+    "I can't feel if I'm peeing",
+    "I don't have numbness anywhere except around my anus",
+    "The numbness has moved from my leg to between my legs",
     "",
     "   ",
 ]
@@ -286,6 +335,23 @@ NOTHING = [
     "Everything the same",
 ]
 
+FRAMES = [
+    "Thanks doctor, {}",
+    "{}, thanks",
+    "I walked 20 minutes today and {}",
+    "{} and I walked today",
+    "The pain is better but {}",
+    "I am fine. {}",
+    "{} :(",
+    "My wife is fine. {}",
+    "I don't want to bother you but {}",
+    "hi {}",
+    "{} Is that ok?",
+    "I feel good, however {}",
+    "Not sure if important: {}",
+    "My physio said I should tell you that {}",
+]
+
 
 def said(reading: Reading) -> set[str]:
     return {f"{s.link_id}={'yes' if s.value == 'LA33-6' else s.value}" for s in reading.statements}
@@ -331,12 +397,31 @@ def test_every_cue_that_a_phrase_names_exists():
     assert named <= set(VOCABULARY.cues)
 
 
+@pytest.mark.parametrize("frame", FRAMES)
+def test_other_words_around_a_statement_never_silence_it(frame):
+    silent = []
+    for text, _ in RAISES:
+        framed = frame.format(text.rstrip(".?! "))
+        reading = read([framed], VOCABULARY)
+        if not reading.statements and not reading.unclear:
+            silent.append(framed)
+    assert silent == []
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_other_words_around_plain_talk_never_make_a_statement_of_it(frame):
+    framed = [frame.format(text.rstrip(".?! ")) for text in NOTHING]
+    assert [text for text in framed if read([text], VOCABULARY).statements] == []
+
+
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from([text for text, _ in RAISES] + UNCLEAR + NOTHING), min_size=1, max_size=4))
 def test_another_text_never_takes_a_statement_away(texts):
     alone = set().union(*(said(read([text], VOCABULARY)) for text in texts))
     assert said(read(texts, VOCABULARY)) == alone
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=300))
 def test_any_text_is_read_without_an_error(text):
     read([text], VOCABULARY)

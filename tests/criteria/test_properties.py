@@ -10,7 +10,7 @@ from tests.criteria.cases.checking import record_of, run
 
 LEVELS = ["", "SELF_CARE", "ROUTINE", "SOON", "URGENT", "SAME_DAY", "EMERGENCY"]
 REASSURING = ("R11", "R12", "R20", "R21", "R22")
-SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def options(link):

@@ -454,4 +454,59 @@ TOGETHER = [
     ),
 ]
 
-TABLES = {"clocks": CLOCKS, "sources": SOURCES, "together": TOGETHER}
+INJECTION = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes", "hx-last-esi-relief": "ge50-ge3mo"}
+SCAN = report(day(200), conclusion=STENOSIS)
+THREE = [injection(day(300)), injection(day(200)), injection(day(100))]
+
+SITES = [
+    Case(
+        "a cap of four: the fourth is the last",
+        [calm(INJECTION), SCAN, THREE],
+        "ROUTINE",
+        "ESI:routine",
+        met="R21",
+        flags="ESI_LAST_IN_WINDOW",
+        values={"epidural-cap": 4},
+    ),
+    Case(
+        "a cap of two",
+        [calm(INJECTION), SCAN, injection(day(300)), injection(day(100))],
+        "ROUTINE",
+        "",
+        not_met="R21",
+        flags="ESI_CAP_REACHED",
+        values={"epidural-cap": 2},
+    ),
+    Case(
+        "no epidurals for claudication",
+        [calm(INJECTION | CLAUDICATION), SCAN, injection(day(100))],
+        orders="",
+        not_met="R21",
+        values={"epidurals-for-claudication": False},
+    ),
+    Case(
+        "no routine imaging outside specialist care",
+        [calm(WISH)],
+        orders="",
+        not_met="R11",
+        values={"imaging-outside-specialist-care": False},
+    ),
+    Case(
+        "emergency imaging all the same",
+        [calm(SADDLE)],
+        "EMERGENCY",
+        CAUDA,
+        met="R01",
+        values={"imaging-outside-specialist-care": False},
+    ),
+    Case(
+        "a shorter window for earlier imaging",
+        [calm(WISH), report(day(100))],
+        "ROUTINE",
+        "MRI_L_WO:routine",
+        met="R11",
+        values={"imaging-window-days": 90},
+    ),
+]
+
+TABLES = {"sites": SITES, "clocks": CLOCKS, "sources": SOURCES, "together": TOGETHER}
