@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -20,43 +20,43 @@ from fhir_svc.errors import Broken, Conflict, FhirSvcError, Unavailable
 from fhir_svc.store import work
 from fhir_svc.store.database import Connection, now
 from fhir_svc.store.work import MAX_ATTEMPTS, Claim
-from workers.equipment import Equipment
+from workers.desk import Desk
 
 _FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 1.0, 4.0, 300.0  # seconds: 1, 4, 16, 64 between five attempts
 _reported = [0.0]
 log = structlog.get_logger("fhir_svc.workers")
 
-GiveUp = Callable[[Connection, Claim, str], None]
+D = TypeVar("D", bound=Desk)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Generic[D]):
     """How one kind of work is done: `act` does and finishes it, `give_up` writes what a quarantine leaves behind."""
 
     lease: timedelta
-    act: Callable[[Equipment, Claim], None]
-    give_up: Callable[[Equipment, Connection, Claim, str], None]
+    act: Callable[[D, Claim], None]
+    give_up: Callable[[D, Connection, Claim, str], None]
 
 
-def attempt(equipment: Equipment, work_id: str, step: Step) -> None:
+def attempt(desk: D, work_id: str, step: Step[D]) -> None:
     """Try one row (and what is claimed with it) once. Leaves quietly when there is nothing to do."""
     try:
-        claim = _claim(equipment, work_id, step.lease)
+        claim = _claim(desk, work_id, step.lease)
         if claim is None:
             return
         if claim.exhausted:
-            _set_aside(equipment, claim, step, "attempts-used-up")
+            _set_aside(desk, claim, step, "attempts-used-up")
             return
-        _try(equipment, claim, step)
+        _try(desk, claim, step)
     except FhirSvcError as trouble:  # the database itself: the lease ends and the row comes back
         log.warning("work.left", work=work_id, **_named(trouble))
 
 
-def _claim(equipment: Equipment, work_id: str, lease: timedelta) -> Claim | None:
-    with equipment.database.transaction() as tx:
-        claim = work.claim(tx, work_id, worker=equipment.worker, lease=lease, demo=equipment.settings.demo)
+def _claim(desk: Desk, work_id: str, lease: timedelta) -> Claim | None:
+    with desk.database.transaction() as tx:
+        claim = work.claim(tx, work_id, worker=desk.worker, lease=lease, demo=desk.settings.demo)
         if _due_to_report():
-            work.heartbeat(tx, equipment.worker, "worker", progressed=True)
+            work.heartbeat(tx, desk.worker, "worker", progressed=True)
     return claim
 
 
@@ -69,36 +69,36 @@ def _due_to_report() -> bool:
     return True
 
 
-def _try(equipment: Equipment, claim: Claim, step: Step) -> None:
+def _try(desk: D, claim: Claim, step: Step[D]) -> None:
     try:
-        step.act(equipment, claim)
+        step.act(desk, claim)
     except Unavailable as trouble:
-        _again(equipment, claim, step, trouble, trouble.retry_after)
+        _again(desk, claim, step, trouble, trouble.retry_after)
     except Broken as trouble:
         log.error("work.broken", work=claim.ids[0], **_named(trouble))  # noqa: TRY400  no text, no traceback
-        _set_aside(equipment, claim, step, _code(trouble))
+        _set_aside(desk, claim, step, _code(trouble))
     except Conflict as trouble:  # somebody else was faster: what they left is the new start
-        _again(equipment, claim, step, trouble, 0.0)
+        _again(desk, claim, step, trouble, 0.0)
     except Exception as trouble:  # noqa: BLE001  whatever a rule or a reply made happen, the row must go on
-        _again(equipment, claim, step, trouble, 0.0)
+        _again(desk, claim, step, trouble, 0.0)
 
 
-def _again(equipment: Equipment, claim: Claim, step: Step, trouble: Exception, wait: float) -> None:
+def _again(desk: D, claim: Claim, step: Step[D], trouble: Exception, wait: float) -> None:
     code = _code(trouble)
     if claim.attempts >= MAX_ATTEMPTS and _counted(trouble):
         log.error("work.attempts_used_up", work=claim.ids[0], **_named(trouble))
-        _set_aside(equipment, claim, step, code)
+        _set_aside(desk, claim, step, code)
         return
     log.warning("work.again", work=claim.ids[0], attempt=claim.attempts, **_named(trouble))
     grown = min(_LONGEST_WAIT, _FIRST_WAIT * _GROWTH ** (claim.attempts - 1))
     seconds = wait if wait and not _counted(trouble) else max(wait, 0.0 if isinstance(trouble, Conflict) else grown)
-    with equipment.database.transaction() as tx:
+    with desk.database.transaction() as tx:
         work.retry(
             tx,
             claim.ids,
             error=code,
             not_before=now(tx) + timedelta(seconds=seconds),
-            worker=equipment.worker,
+            worker=desk.worker,
             counted=_counted(trouble),
         )
 
@@ -108,10 +108,10 @@ def _counted(trouble: Exception) -> bool:
     return bool(getattr(trouble, "counted", True))
 
 
-def _set_aside(equipment: Equipment, claim: Claim, step: Step, code: str) -> None:
-    with equipment.database.transaction() as tx:
-        work.quarantine(tx, claim.ids, error=code, worker=equipment.worker)
-        step.give_up(equipment, tx, claim, code)
+def _set_aside(desk: D, claim: Claim, step: Step[D], code: str) -> None:
+    with desk.database.transaction() as tx:
+        work.quarantine(tx, claim.ids, error=code, worker=desk.worker)
+        step.give_up(desk, tx, claim, code)
 
 
 def _code(trouble: Exception) -> str:

@@ -16,7 +16,7 @@ from celery.signals import worker_ready
 
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
-from workers import evaluate, watchdog, write_back
+from workers import escalate, evaluate, watchdog, write_back
 from workers.desk import configure_logs
 from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery
@@ -37,6 +37,10 @@ def make_app(broker_url: str, equipment: Equipment) -> Celery:
     def write_back_row(work_id: str) -> None:
         write_back.run(equipment, work_id)
 
+    def escalate_row(work_id: str) -> None:
+        escalate.run(equipment, work_id)
+
+    app.task(name=TASKS["escalate"], time_limit=escalate.LIMIT)(escalate_row)
     app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
     app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
     return app

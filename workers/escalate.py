@@ -1,88 +1,82 @@
 """What time alone brings about without an evaluation: deferred Tasks return, late approvals are called out again.
 
-By when somebody must have acted stands in each Task (`restriction.period.end`), put there from the profiles. The calls
-go out again under an id derived from the Task, so that two sweeps at once make one.
+By when somebody must have acted stands in each Task (`restriction.period.end`), put there from the profiles; a work row
+waits for that moment. The call goes out again under an id derived from the Task, so that it is made once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from fhir_svc.auth.audit_event import Told
+from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.states import fresh, moment, released
 from fhir_svc.orders.terms import codes, extension, extensions, system
+from fhir_svc.orders.transitions import WORKABLE
 from fhir_svc.orders.writes import Write
 from fhir_svc.record import Stored
-from fhir_svc.store import patients, resources, tenants
+from fhir_svc.store import patients, resources, tenants, work
 from fhir_svc.store.database import Connection, now
+from fhir_svc.store.work import Claim
+from workers.attempt import Step, attempt
 from workers.desk import Desk
-from workers.writing import leave_delivery, write
+from workers.writing import leave_delivery, leave_escalation, write
 
+LEASE = timedelta(seconds=10)  # longer than the limit
+LIMIT = 8  # seconds until Celery kills the process
 _PAGE = 100
 _ESCALATED = "escalated"
 _CALL = "ON_CALL_NOTIFICATION"
 
 
+def run(desk: Desk, work_id: str) -> None:
+    """Call out again for the Task of this row, unless somebody acted."""
+    attempt(desk, work_id, Step(LEASE, _act, _give_up))
+
+
+def _act(desk: Desk, claim: Claim) -> None:
+    with desk.database.transaction() as tx:
+        task = resources.read(tx, claim.tenant, "Task", claim.subjects[0])
+        work.finish(tx, claim.ids)
+        if task is not None and task.content["status"] in WORKABLE:
+            _call_again(desk, tx, claim.tenant, task)
+
+
+def _give_up(desk: Desk, tx: Connection, claim: Claim, code: str) -> None:
+    desk.audit(tx, claim.tenant, Told("escalate", [f"Task/{claim.subjects[0]}"], claim.patient, FAILED, code))
+
+
 def sweep(desk: Desk) -> None:
-    """Do for every tenant what has become due."""
+    """Bring back, for every tenant, the deferred Tasks whose time has come."""
     with desk.database.reading() as tx:
         at = now(tx)
-        found = [
-            (tenant.name, task, late)
-            for tenant in tenants.all_of(tx, demo=None if desk.settings.demo else False)
-            for late, tasks in ((False, _returning(tx, tenant.name, at)), (True, _late(tx, tenant.name, at)))
-            for task in tasks
-        ]
-    for tenant_name, task, late in found:
+        served = tenants.all_of(tx, demo=None if desk.settings.demo else False)
+        found = [(tenant.name, task) for tenant in served for task in _returning(tx, tenant.name, at)]
+    for tenant_name, task in found:
         try:
             with desk.database.transaction() as tx:
-                (_call_again if late else _return)(desk, tx, tenant_name, task)
+                released_task = released(task.content, at=now(tx))
+                _store(desk, tx, tenant_name, "release", [Write(released_task, task.version)])
+                leave_escalation(tx, tenant_name, released_task)
         except (Conflict, PreconditionFailed):  # acted on meanwhile, by a person or by another sweep
             continue
 
 
-def _open(tx: Connection, tenant: str, *params: tuple[str, str]) -> Iterator[Stored]:
+def _returning(tx: Connection, tenant: str, at: datetime) -> list[Stored]:
+    due = []
     cursor: str | None = None
     while True:
-        page = resources.search(tx, tenant, "Task", params, sort=None, count=_PAGE, cursor=cursor)
-        yield from page.entries
+        page = resources.search(tx, tenant, "Task", [("status", "on-hold")], sort=None, count=_PAGE, cursor=cursor)
+        due += [task for task in page.entries if any(datetime.fromisoformat(one) <= at for one in _until(task))]
         cursor = page.next
         if cursor is None:
-            return
-
-
-def _returning(tx: Connection, tenant: str, at: datetime) -> list[Stored]:
-    resting = _open(tx, tenant, ("status", "on-hold"))
-    return [task for task in resting if any(datetime.fromisoformat(one) <= at for one in _until(task))]
+            return due
 
 
 def _until(task: Stored) -> list[str]:
     return [str(one) for one in extensions(task.content, "deferred-until")]
-
-
-def _late(tx: Connection, tenant: str, at: datetime) -> list[Stored]:
-    """Most urgent approvals whose time is up and that were not called out again."""
-    waiting = _open(tx, tenant, ("status", "requested,accepted,in-progress"), ("priority", "stat"))
-    return [
-        task
-        for task in waiting
-        if "approve" in _task_codes(task)
-        and not list(extensions(task.content, _ESCALATED))
-        and (end := task.content.get("restriction", {}).get("period", {}).get("end"))
-        and datetime.fromisoformat(str(end)) <= at
-    ]
-
-
-def _task_codes(task: Stored) -> list[str]:
-    return [coding.get("code", "") for coding in task.content.get("code", {}).get("coding", ())]
-
-
-def _return(desk: Desk, tx: Connection, tenant: str, task: Stored) -> None:
-    _store(desk, tx, tenant, "release", [Write(released(task.content, at=now(tx)), task.version)])
 
 
 def _call_again(desk: Desk, tx: Connection, tenant: str, task: Stored) -> None:

@@ -13,7 +13,17 @@ from kombu.entity import Exchange, Queue
 from redis import Redis
 
 URGENT, EVALUATE, WRITE_BACK = "urgent", "evaluate", "write_back"
-TASKS = {"evaluate": "fhir_svc.evaluate", "clock": "fhir_svc.evaluate", "write_back": "fhir_svc.write_back"}
+TASKS = {
+    "evaluate": "fhir_svc.evaluate",
+    "clock": "fhir_svc.evaluate",
+    "write_back": "fhir_svc.write_back",
+    "escalate": "fhir_svc.escalate",
+}
+    "evaluate": "fhir_svc.evaluate",
+    "clock": "fhir_svc.evaluate",
+    "write_back": "fhir_svc.write_back",
+    "escalate": "fhir_svc.escalate",
+}
 
 
 def queue_of(kind: str, *, urgent: bool) -> str:

@@ -26,11 +26,11 @@ from fhir_svc.store import work
 from fhir_svc.store.database import Database
 from workers import escalate
 from workers.desk import Desk, configure_logs
-from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery, queue_of, waiting
+from workers.queues import EVALUATE, TASKS, WRITE_BACK, celery, queue_of, waiting
 
-_BATCH = 100  # rows told at a time
-_FULL = 500  # messages in a queue beyond which more would only pile up: rows stay due and are told later
-_BUSY, _IDLE = 0.005, 0.03  # seconds between looks
+_BATCH = 50  # rows told at a time
+_FULL = 50  # messages in a queue beyond which more would only pile up: rows stay due and are told later
+_BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY = 1.0, 5.0  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
 log = structlog.get_logger("fhir_svc.relay")
@@ -69,18 +69,23 @@ class Relay:
             self._stop.wait(_BUSY if told else _IDLE)
 
     def turn(self) -> int:
-        """Tell what is due now; how many rows there were. Nothing is marked as told while there is no broker."""
+        """Tell what is due now; how many rows there were. Nothing is marked as told while there is no broker.
+
+        Kinds whose queue is full are not asked for: more messages would only pile up, and each look writes.
+        """
+        demo = self._desk.settings.demo
         with self._desk.database.reading() as tx:
-            if not work.any_due(tx, demo=self._desk.settings.demo):
+            if not work.any_due(tx, demo=demo, kinds=TASKS):
                 return 0
-        room = {queue: _FULL - waiting(self._broker, queue) for queue in (URGENT, EVALUATE, WRITE_BACK)}
+        full = {queue for queue in (EVALUATE, WRITE_BACK) if waiting(self._broker, queue) >= _FULL}
+        kinds = [kind for kind in TASKS if queue_of(kind, urgent=False) not in full]
+        with self._desk.database.reading() as tx:
+            if full and not work.any_due(tx, demo=demo, kinds=kinds):
+                return 0
         with self._desk.database.transaction() as tx:
-            rows = work.due(tx, _BATCH, demo=self._desk.settings.demo)
+            rows = work.due(tx, _BATCH, demo=demo, kinds=kinds)
         for row_id, kind, urgent in rows:
-            queue = queue_of(kind, urgent=urgent)
-            if kind in TASKS and room[queue] > 0:
-                room[queue] -= 1
-                self._tell(TASKS[kind], row_id, queue)
+            self._tell(TASKS[kind], row_id, queue_of(kind, urgent=urgent))
         return len(rows)
 
     def _tell(self, task: str, row_id: str, queue: str) -> None:
@@ -96,11 +101,11 @@ class Relay:
             self._next_sweep = moment + _SWEEP_EVERY
             with self._desk.database.transaction() as tx:
                 work.release_expired(tx)
-            escalate.sweep(self._desk)
         if moment >= self._next_report:
             self._next_report = moment + _REPORT_EVERY
             with self._desk.database.transaction() as tx:
                 work.heartbeat(tx, self._desk.worker, "relay", progressed=True)
+            escalate.sweep(self._desk)
 
     def _failed(self, trouble: Exception) -> float:
         """Say so once, and wait longer each time."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from fhir_svc.orders.transitions import OPEN
 from fhir_svc.orders.writes import Write
-from fhir_svc.store import resources, work
+from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.work_batch import New, add_new
 
 DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
 _URGENT = frozenset({"stat", "asap"})
+_CALLED_OUT = "stat"
 _BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluation may move on
     "ServiceRequest": frozenset({"draft", "active"}),
     "Task": OPEN,
@@ -34,10 +36,22 @@ def write_all(tx: Connection, tenant: str, patient: str, writes: Iterable[Write]
         elif write(tx, tenant, patient, one):
             leave_delivery(tx, tenant, patient, one.resource)
     resources.create_many(tx, tenant, list(new.values()), patient=patient, ours=True)
+    for made in new.values():
+        leave_escalation(tx, tenant, made)
     going = [(local, made) for local, made in new.items() if made["resourceType"] in DELIVERED]
     going.sort(key=lambda item: DELIVERED.index(item[1]["resourceType"]))  # what others point to goes first
     rows = [New(local, patient, made.get("priority") in _URGENT) for local, made in going]
     add_new(tx, tenant=tenant, kind="write_back", rows=rows)
+
+
+def leave_escalation(tx: Connection, tenant: str, task: dict[str, Any]) -> None:
+    """Leave the work of calling out again for a most urgent approval, at the end of the time that it gives."""
+    coded = {coding.get("code") for coding in task.get("code", {}).get("coding", ())}
+    end = task.get("restriction", {}).get("period", {}).get("end")
+    if task["resourceType"] == "Task" and task.get("priority") == _CALLED_OUT and "approve" in coded and end:
+        at = datetime.fromisoformat(end)
+        patient = patients.patient_of(task)
+        work.add(tx, tenant=tenant, kind="escalate", subject=task["id"], patient=patient, urgent=True, not_before=at)
 
 
 def write(tx: Connection, tenant: str, patient: str, one: Write) -> bool:

@@ -113,26 +113,33 @@ def _after_backoff(tenant: str, lane: str, moment: Any) -> Any:
     return func.coalesce(longest, moment)
 
 
-def _tellable(*, demo: bool) -> Any:
+def _tellable(*, demo: bool, kinds: Collection[str] | None) -> Any:
     """What nobody was told of lately although it is due."""
     ready = and_(
         work.c.state == "due",
         work.c.not_before <= clock(),
         or_(work.c.published.is_(None), work.c.published < later(-REPUBLISH)),
     )
+    if kinds is not None:
+        ready = and_(ready, work.c.kind.in_(kinds))
     return ready if demo else and_(ready, work.c.demo.is_(False))
 
 
-def any_due(tx: Connection, *, demo: bool = False) -> bool:
+def any_due(tx: Connection, *, demo: bool = False, kinds: Collection[str] | None = None) -> bool:
     """Whether `due` would give anything; only reads, so that an idle relay never takes SQLite's write lock."""
-    return tx.execute(select(work.c.id).where(_tellable(demo=demo)).limit(1)).first() is not None
+    return tx.execute(select(work.c.id).where(_tellable(demo=demo, kinds=kinds)).limit(1)).first() is not None
 
 
-def due(tx: Connection, limit: int, *, demo: bool = False) -> list[tuple[str, str, bool]]:
-    """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for."""
+def due(
+    tx: Connection, limit: int, *, demo: bool = False, kinds: Collection[str] | None = None
+) -> list[tuple[str, str, bool]]:
+    """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for.
+
+    `kinds` leaves out those that nobody could take now.
+    """
     rows = tx.execute(
         select(work.c.id, work.c.kind, work.c.urgent)
-        .where(_tellable(demo=demo))
+        .where(_tellable(demo=demo, kinds=kinds))
         .order_by(work.c.urgent.desc(), work.c.created)
         .limit(limit)
         .with_for_update(skip_locked=True)

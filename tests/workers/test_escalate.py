@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fhir_svc.orders.states import deferred, moment
+from fhir_svc.store import work
 from workers import escalate
+from workers.writing import leave_escalation
 
 B = "https://example.org/fhir-svc"
 
@@ -37,6 +39,23 @@ def call(reason="ON_CALL_NOTIFICATION"):
     }
 
 
+def due(store, equipment):
+    """What the evaluation that made the Task leaves behind, and its moment."""
+    with store.database.transaction() as tx:
+        leave_escalation(tx, "north", store_task(store))
+    rows = store.counts().get(("escalate", "due"), 0)
+    store.ripen()
+    with store.database.transaction() as tx:
+        ids = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
+    for row in ids * 3:
+        escalate.run(equipment, row)
+    return rows
+
+
+def store_task(store):
+    return dict(store.read("Task", "t1").content)
+
+
 def escalated(store):
     found = store.read("Task", "t1").content.get("extension", [])
     return [one["url"] for one in found] == [f"{B}/StructureDefinition/escalated"]
@@ -45,19 +64,17 @@ def escalated(store):
 def test_a_most_urgent_draft_that_nobody_signed_in_time_is_called_out_once_more(store, equipment):
     store.put(call())
     store.put(task(-1))
-    for _ in range(3):
-        escalate.sweep(equipment)
+    assert due(store, equipment) == 1
     assert escalated(store)
     (again,) = (one for one in store.all("CommunicationRequest") if one.id != "c1")
     assert again.content["payload"] == call()["payload"]
     assert again.content["replaces"] == [{"reference": "CommunicationRequest/c1"}]
-    assert store.counts() == {("write_back", "due"): 2}
+    assert store.counts() == {("write_back", "due"): 2, ("escalate", "done"): 1}
 
 
 @pytest.mark.parametrize(
     "waiting",
     [
-        task(5),
         task(-1, priority="asap"),
         task(-1, status="completed"),
         task(-1, status="cancelled"),
@@ -67,7 +84,7 @@ def test_a_most_urgent_draft_that_nobody_signed_in_time_is_called_out_once_more(
 def test_everything_else_waits_quietly(store, equipment, waiting):
     store.put(call())
     store.put(waiting)
-    escalate.sweep(equipment)
+    due(store, equipment)
     assert not escalated(store)
     assert len(store.all("CommunicationRequest")) == 1
 
@@ -75,7 +92,7 @@ def test_everything_else_waits_quietly(store, equipment, waiting):
 def test_a_late_draft_without_an_earlier_call_is_still_marked(store, equipment):
     store.put(call("ASK_MISSING"))
     store.put(task(-1, status="in-progress"))
-    escalate.sweep(equipment)
+    due(store, equipment)
     assert escalated(store)
 
 
@@ -89,3 +106,11 @@ def test_a_deferred_task_returns_when_its_time_has_come(store, equipment, until,
     found = store.read("Task", "t1").content
     assert found["status"] == status
     assert bool(found.get("extension")) is (status == "on-hold")
+
+
+def test_nobody_is_called_before_the_time_is_up(store, equipment):
+    store.put(call())
+    store.put(task(5))
+    with store.database.transaction() as tx:
+        leave_escalation(tx, "north", store_task(store))
+        assert work.due(tx, 10) == []

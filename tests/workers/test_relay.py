@@ -35,7 +35,7 @@ def test_each_row_is_told_on_the_queue_of_its_kind(store, relay, broker):
     clock = store.add("clock", "p3", "p3")
     delivery = store.add("write_back", "Flag/f1", "p4", urgent=True)
     store.add("notify", "n1", None)
-    assert relay.turn() == 5
+    assert relay.turn() == 4
     assert queued(broker, "urgent") == [("fhir_svc.evaluate", f"('{urgent}',)")]
     assert sorted(queued(broker, "evaluate")) == sorted(
         ("fhir_svc.evaluate", f"('{row}',)") for row in (evaluate, clock)
@@ -60,11 +60,11 @@ def test_a_row_is_told_once_and_only_when_due(store, relay, broker):
 
 
 def test_a_full_queue_gets_no_more_and_does_not_hold_up_the_others(store, relay, broker):
-    broker.rpush("write_back", *["x"] * 500)
+    broker.rpush("write_back", *["x"] * 50)
     store.add("write_back", "Flag/f1")
     store.submit("g1")
     relay.turn()
-    assert broker.llen("write_back") == 500
+    assert broker.llen("write_back") == 50
     assert broker.llen("evaluate") == 1
 
 
