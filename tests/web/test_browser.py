@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from werkzeug.serving import make_server
@@ -164,7 +165,7 @@ def test_an_admin_requeues_stuck_work(page, served):
 
     ward, address = served
     with ward.house.database.transaction() as tx:
-        row = work.add(tx, tenant="north", kind="notify", subject="x", patient=None)
+        row = work.add(tx, tenant="north", kind="notify", subject=str(uuid4()), patient=None)
         claimed = work.claim(tx, row, worker="w", lease=timedelta(seconds=30))
         work_faults.quarantine(tx, claimed.ids, error="endpoint-gone")
     page.goto(f"{address}/queue")
