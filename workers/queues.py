@@ -19,11 +19,6 @@ TASKS = {
     "write_back": "fhir_svc.write_back",
     "escalate": "fhir_svc.escalate",
 }
-    "evaluate": "fhir_svc.evaluate",
-    "clock": "fhir_svc.evaluate",
-    "write_back": "fhir_svc.write_back",
-    "escalate": "fhir_svc.escalate",
-}
 
 
 def queue_of(kind: str, *, urgent: bool) -> str:
