@@ -21,6 +21,7 @@ OPTIONS: Final = re.compile(r"%`([^`]+)` in \(([^()]*)\)")
 EQUALS: Final = re.compile(r"%`([^`]+)` (=|!=) '([^']*)'")
 NEGATED: Final = re.compile(r"%`([^`]+)`\.not\(\)")
 SIGNS: Final = {"<=": "is at most", ">=": "is at least", "<": "is below", ">": "is above", "=": "is", "!=": "is not"}
+PLAIN: Final = {"?": "not answered", "true": "yes", "false": "no"}
 COMPARED: Final = re.compile(r"(?<=\S) (<=|>=|!=|<|>|=) (?=\S)")
 
 
@@ -182,7 +183,7 @@ def _details(found: Declaration, words: Wording) -> Iterator[str]:
     if found.form and asked != words.fact(found.name):
         yield f"asked: {asked}"
     if found.of and not found.expression:
-        values = ", ".join(words.answer(found.of[0], value) for value in found.values)
+        values = ", ".join(PLAIN.get(value) or words.answer(found.of[0], value) for value in found.values)
         yield f"read from {', '.join(f'“{words.fact(name)}”' for name in found.of)}" + (f": {values}" if values else "")
     if found.codes:
         listed = dict.fromkeys(code.display or code.code for code in found.codes)
