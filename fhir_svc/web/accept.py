@@ -13,7 +13,7 @@ from uuid import uuid4
 from flask import Response, g, request
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.audit_event import Told
+from fhir_svc.auth.audit_event import REFUSED, Told
 from fhir_svc.errors import Malformed, NotFound, Rejected
 from fhir_svc.store import database, submissions, tenants
 from fhir_svc.store.database import Connection
@@ -45,13 +45,17 @@ class Again(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a request came to: its answer, what to tell the audit, the submission's id, whether it changed anything."""
+    """What a request came to: its answer, what to tell the audit, the submission's id, whether it changed anything.
+
+    `moved` are drafts of ours that were changed elsewhere, `refusals` the error codes of what was refused in part.
+    """
 
     answer: Answer
     told: Told
     submission: str
     news: bool = True
     moved: Sequence[ChangedElsewhere] = ()
+    refusals: Sequence[str] = ()
 
 
 def told(act: str, received: Sequence[Received]) -> Told:
@@ -134,6 +138,8 @@ def _keep(tx: Connection, actor: Actor, raw: bytes, key: str, carried: Carried) 
     submissions.complete(tx, actor.tenant, actor.id, key, submission=carried.submission, raw=raw, answer=answer)
     for change in carried.moved:
         own_orders.ask_for_review(tx, actor, change)
+    for reason in carried.refusals:
+        trail.leave(tx, Told(carried.told.act, outcome=REFUSED, reason=reason), actor)
     trail.leave(tx, carried.told, actor)
     return answer
 

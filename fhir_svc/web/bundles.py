@@ -86,6 +86,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     entries: Entries = {}
     done: list[Received] = []
     moved: list[ChangedElsewhere] = []
+    refusals: list[str] = []
     for index, part in enumerate(batch.parts):
         try:
             if isinstance(part, Rejected):
@@ -98,12 +99,13 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
             done.append(received)
         except Rejected as failure:
             entries[index] = replies.refused_entry(failure)
+            refusals.append(failure.issues[0].error)
             if isinstance(failure, ChangedElsewhere):
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
     news = any(one.guidance for one in done)
-    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, news, moved)
+    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, news, moved, refusals)
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:

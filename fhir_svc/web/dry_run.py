@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir_svc import evaluation
-from fhir_svc.errors import Malformed, Unprocessable
+from fhir_svc.errors import Malformed, TooLarge, Unprocessable
 from fhir_svc.intake.parse import encode
-from fhir_svc.intake.submission import Submission, read_submit, settle
+from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web.services import Services
@@ -23,18 +23,21 @@ NAMESPACE = uuid5(NAMESPACE_URL, "https://example.org/fhir-svc/dry-run")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters of `$evaluate`; `at` None is now."""
+    """The parameters of `$evaluate`; `at` None is now, `place` is where the data stand among them."""
 
+    plan: str
     data: dict[str, Any]
+    place: str
     subject: str | None
     at: datetime | None
 
 
-def read(body: Mapping[str, Any]) -> Asked:
+def read(plan: str, body: Mapping[str, Any]) -> Asked:
     """Read the Parameters of the operation."""
     if body.get("resourceType") != "Parameters" or not isinstance(body.get("parameter"), list):
         raise Malformed("Send Parameters with `data`, and `subject` and `asOf` where wanted.", expression="Parameters")
     given: dict[str, Mapping[str, Any]] = {}
+    places: dict[str, str] = {}
     for index, part in enumerate(body["parameter"]):
         name = part.get("name") if isinstance(part, dict) else None
         if name not in {"subject", "data", "asOf"} or name in given:
@@ -44,13 +47,13 @@ def read(body: Mapping[str, Any]) -> Asked:
                 error="unknown-parameter",
                 code="not-supported",
             )
-        given[name] = part
+        given[name], places[name] = part, f"Parameters.parameter[{index}].resource"
     data = given.get("data", {}).get("resource")
     if not isinstance(data, dict) or data.get("resourceType") != "Bundle" or data.get("type") != "collection":
         raise Unprocessable(
             "`data` is a Bundle of type collection.", expression="Parameters.parameter", code="required"
         )
-    return Asked(data, _subject(given.get("subject")), _moment(given.get("asOf")))
+    return Asked(plan, data, places["data"], _subject(given.get("subject")), _moment(given.get("asOf")))
 
 
 def _subject(part: Mapping[str, Any] | None) -> str | None:
@@ -77,14 +80,14 @@ def _moment(part: Mapping[str, Any] | None) -> datetime | None:
 def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> dict[str, Any]:
     """Evaluate, and give the Bundle: first the GuidanceResponse, then everything that would be written."""
     at = asked.at or now
-    seed = uuid5(NAMESPACE, hashlib.sha256(encode([asked.data, asked.subject or "", at.isoformat()])).hexdigest())
+    seed = uuid5(
+        NAMESPACE, hashlib.sha256(encode([asked.plan, asked.data, asked.subject or "", at.isoformat()])).hexdigest()
+    )
     ids = _ids(seed)
     reading = given.intake.reading(
         max(at, now), own_bases=(given.settings.fhir_base, tenant.ehr_base), new_id=lambda: next(ids)
     )
-    submission = read_submit(asked.data, reading)
-    if not submission.settled:
-        submission = settle(submission, {}, reading)
+    submission = _read(asked, reading)
     patient = _patient(submission, asked.subject)
     result = evaluation.evaluate(
         _record(submission, patient, at),
@@ -95,11 +98,25 @@ def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> d
         seed=str(seed),
         subject=f"Patient/{patient}",
         submissions=[(str(uuid5(seed, "guidance")), str(seed))],
+        plan=asked.plan,
     )
     written = [*result.guidance, *(write.resource for write in result.writes)]
     base = given.settings.fhir_base
     entries = [{"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one} for one in written]
     return {"resourceType": "Bundle", "id": str(seed), "type": "collection", "entry": entries}
+
+
+def _read(asked: Asked, reading: Reading) -> Submission:
+    """Read the data as `$submit` would, and locate what is wrong with them in the Parameters."""
+    try:
+        submission = read_submit(asked.data, reading)
+        return submission if submission.settled else settle(submission, {}, reading)
+    except (Malformed, Unprocessable, TooLarge) as failure:
+        issues = [
+            replace(one, expression=(one.expression or "Bundle").replace("Bundle", asked.place, 1))
+            for one in failure.issues
+        ]
+        raise type(failure)(str(failure), issues=issues) from failure
 
 
 def _ids(seed: UUID) -> Iterator[str]:

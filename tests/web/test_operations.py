@@ -103,6 +103,12 @@ def test_a_dry_run_of_something_else_is_refused(shared_house, body, status):
     assert answer.json["resourceType"] == "OperationOutcome"
 
 
+def test_what_is_wrong_is_located_in_the_parameters(shared_house):
+    answer = dry_run(shared_house, patient(id="p1") | {"gender": "nonsense"})
+    place = "Parameters.parameter[0].resource.entry[0].resource.gender"
+    assert answer.json["issue"][0]["expression"] == [place]
+
+
 def test_an_unknown_plan_is_not_found(shared_house):
     answer = shared_house.call("POST", "/fhir/PlanDefinition/none/$evaluate", parameters(record(patient(id="p1"))))
     assert (answer.status_code, codes(answer)) == (404, ["not-found"])

@@ -177,6 +177,13 @@ def test_what_was_done_and_refused_stands_in_the_audit(house):
     assert EVERYTHING not in written
 
 
+def test_every_refused_entry_of_a_batch_stands_in_the_audit(house):
+    bad = observation(status="nonsense")
+    house.call("POST", "/fhir", transaction(*[("POST", "Observation", bad)] * 2, kind="batch"))
+    found = house.as_person("ada", "GET", "/fhir/AuditEvent?outcome=4").json
+    assert [entry["resource"]["outcomeDesc"] for entry in found["entry"]] == ["code-invalid"] * 2
+
+
 def test_the_chain_of_the_audit_holds(house):
     from fhir_svc.store import audit  # noqa: PLC0415 - the one test that looks behind the door
 
