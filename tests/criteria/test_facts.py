@@ -1,0 +1,307 @@
+"""Facts: which source speaks, what it leaves behind, and when time alone would change it."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fhir_svc.criteria.rules import find
+from fhir_svc.decision import Outcome
+from fhir_svc.record import Record, Site
+from tests.criteria.cases.building import B, T, calm, day, form, hours, patient, series, temperature, walk, weight
+from tests.criteria.cases.checking import knowledge, record_of
+
+SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
+OLD_AND_CHECKED = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "over-3-months", "rf-saddle-stable": "yes"}
+
+
+def found(given_resources, at=T, zone="UTC", earlier=(), ours=(), **values):
+    return find(record_of(given_resources, ours, earlier), knowledge(), Site(zone, values), at)
+
+
+def value(findings, name):
+    return findings.facts[name].value
+
+
+def outcome(findings, name):
+    return next(rule.outcome for rule in findings.rules if rule.id == name)
+
+
+# --- versions of one response (D.1 Forms, R43)
+
+VERSIONS = [
+    # name, older versions oldest first, newest, value, conflict
+    ("a blank keeps the positive", [calm(SADDLE)], calm({"rf-saddle-numbness": None}), "yes", True),
+    ("unsure keeps the positive", [calm(SADDLE)], calm({"rf-saddle-numbness": "unsure"}), "yes", True),
+    ("no withdraws it", [calm(SADDLE)], calm(), "no", False),
+    ("a no between withdraws it for good", [calm(SADDLE), calm()], calm({"rf-saddle-numbness": None}), None, False),
+    ("a blank keeps no no", [calm()], calm({"rf-saddle-numbness": None}), None, False),
+    ("two blanks keep it", [calm(SADDLE), calm({"rf-saddle-numbness": None})], calm({"rf-saddle-numbness": None}),
+     "yes", True),
+    ("a retraction between ends it", [calm(SADDLE), calm(SADDLE, status="entered-in-error")],
+     calm({"rf-saddle-numbness": None}), None, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "older", "newest", "expected", "conflict"), VERSIONS, ids=[v[0] for v in VERSIONS])
+def test_a_newer_version_withdraws_only_what_it_denies(name, older, newest, expected, conflict):
+    findings = found([newest], earlier=list(reversed(older)))
+    assert value(findings, "rf-saddle-numbness") == expected
+    assert ("CONFLICT" in findings.flags) is conflict
+
+
+def test_a_kept_positive_brings_its_follow_ups_along():
+    findings = found([calm({"rf-saddle-numbness": None})], earlier=[calm(OLD_AND_CHECKED)])
+    assert value(findings, "rf-saddle-onset") == "over-3-months"
+    assert outcome(findings, "R01") is Outcome.NOT_MET
+
+
+def test_a_source_names_the_version_that_decided():
+    findings = found([calm({"rf-saddle-numbness": None})], earlier=[calm(SADDLE)])
+    assert [source.version for source in findings.facts["rf-saddle-numbness"].sources] == [1]
+
+
+def test_a_retracted_response_is_absent_with_all_its_versions():
+    findings = found([calm(status="entered-in-error")], earlier=[calm(SADDLE)])
+    assert findings.level is None
+    assert value(findings, "rf-saddle-numbness") is None
+
+
+# --- several responses
+
+
+def test_the_more_dangerous_follow_up_of_two_responses_counts():
+    findings = found([calm(OLD_AND_CHECKED), calm(SADDLE, id="older", authored=hours(30))])
+    assert value(findings, "rf-saddle-onset") == "within-14-days"
+    assert outcome(findings, "R01") is Outcome.MET
+
+
+@pytest.mark.parametrize(("back", "expected"), [(13, "yes"), (14, "no")])
+def test_a_positive_of_another_response_lingers_fourteen_days(back, expected):
+    findings = found([calm(), calm(SADDLE, id="older", authored=hours(24 * back))])
+    assert value(findings, "rf-saddle-numbness") == expected
+
+
+def test_a_clinician_closes_what_lingers():
+    done = {
+        "resourceType": "Task", "id": "review", "status": "completed", "lastModified": hours(1),
+        "output": [{"type": {"coding": [{"code": "closed-fact"}]}, "valueCode": "rf-saddle-numbness"}],
+    }  # fmt: skip
+    older = calm(SADDLE, id="older", authored=hours(48))
+    assert value(found([calm(), older], ours=[done]), "rf-saddle-numbness") == "no"
+    later = calm(SADDLE, id="older", authored=hours(0.5))
+    assert value(found([calm(authored=hours(0.2)), later], ours=[done]), "rf-saddle-numbness") == "yes"
+
+
+def test_an_unfinished_form_adds_numbers_only_towards_danger():
+    risk = {"rf-ivdu": "yes", "ctx-duration-weeks": (3, "wk")}
+    newer = form({"ctx-duration-weeks": (90, "wk")}, id="newer", status="in-progress", authored=hours(0.1))
+    findings = found([calm(risk, authored=hours(5)), newer])
+    assert outcome(findings, "R03c") is Outcome.MET
+
+
+def test_a_denial_on_an_unfinished_form_clears_nobody():
+    findings = found([form({"rf-saddle-numbness": "no", "ctx-back-pain": "no"}, status="in-progress")])
+    assert value(findings, "rf-saddle-numbness") is None
+    assert value(findings, "ctx-back-pain") is None
+
+
+def test_a_form_from_the_future_waits_until_it_is_due():
+    later = T + timedelta(hours=1)
+    findings = found([calm(authored=later.isoformat())])
+    assert findings.level is None
+    assert findings.next_change == later
+
+
+# --- what is on file
+
+
+def condition(system, code, **more):
+    return {"resourceType": "Condition", "id": "c", "code": {"coding": [{"system": system, "code": code}]}} | more
+
+
+APIXABAN = {"text": "Apixaban 5 mg"}
+SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
+
+
+@pytest.mark.parametrize(
+    ("given_resource", "name", "expected"),
+    [
+        (condition(SCT, "266987004"), "rf-cancer-history", "yes"),
+        (condition(ICD, "Z85.3"), "rf-cancer-history", "yes"),
+        (condition(SCT, "266987004", clinicalStatus={"coding": [{"code": "resolved"}]}), "rf-cancer-history", "yes"),
+        (condition(SCT, "266987004", verificationStatus={"coding": [{"code": "refuted"}]}), "rf-cancer-history",
+         "never"),
+        (condition("http://example.org/codes", "266987004"), "rf-cancer-history", "never"),
+        (condition(SCT, "441509002"), "mr-pacemaker", "yes-unknown"),
+        (condition(SCT, "441509002", abatementDateTime="2020"), "mr-pacemaker", "no"),
+        (condition(SCT, "441509002", recordedDate="2030-01-01"), "mr-pacemaker", "no"),
+        ({"resourceType": "Device", "status": "active", "type": {"text": "Dual chamber pacemaker"}}, "mr-pacemaker",
+         "yes-unknown"),
+        ({"resourceType": "DeviceUseStatement", "status": "active", "contained": [
+            {"resourceType": "Device", "id": "d", "type": {"text": "Cochlear implant"}}],
+          "device": {"reference": "#d"}}, "mr-cochlear", "yes"),
+        ({"resourceType": "MedicationStatement", "status": "active", "medicationCodeableConcept": APIXABAN},
+         "hx-anticoagulant", "yes"),
+        ({"resourceType": "MedicationRequest", "status": "stopped", "medicationCodeableConcept": APIXABAN},
+         "hx-anticoagulant", "no"),
+        ({"resourceType": "AllergyIntolerance", "code": {"text": "Iodinated contrast"}}, "hx-contrast-allergy", "yes"),
+    ],
+)  # fmt: skip
+def test_what_is_on_file_counts_like_an_answer(given_resource, name, expected):
+    assert value(found([calm(), given_resource]), name) == expected
+
+
+def test_a_named_type_of_pacemaker_is_not_overruled_by_a_record_without_type():
+    findings = found([calm({"mr-pacemaker": "yes-conditional"}), condition(SCT, "441509002")])
+    assert value(findings, "mr-pacemaker") == "yes-conditional"
+
+
+# --- time alone
+
+
+@pytest.mark.parametrize(
+    ("given_resources", "expected"),
+    [
+        ([calm()], datetime(2025, 7, 18, tzinfo=UTC)),
+        ([calm(), temperature("37.0", back=10)], T + timedelta(hours=62)),
+        ([calm(), temperature("37.0", when="2025-06-17")], datetime(2025, 6, 20, tzinfo=UTC)),
+        ([form({}, status="in-progress", authored=hours(1))], T + timedelta(hours=23)),
+        ([calm(), weight(80, day(25))], datetime(2025, 6, 21, tzinfo=UTC)),
+        ([patient("1960-06-20"), calm()], datetime(2025, 6, 20, tzinfo=UTC)),
+        ([patient("1955-03-01")], datetime(2026, 3, 1, tzinfo=UTC)),
+        ([calm(), walk(authored=hours(30))], datetime(2025, 6, 24, tzinfo=UTC)),
+    ],
+)
+def test_the_next_change_is_the_first_edge_of_any_fact(given_resources, expected):
+    assert found(given_resources).next_change == expected
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_nothing_changes_before_the_next_change(data):
+    backs = data.draw(st.lists(st.integers(0, 400), max_size=4))
+    things = [calm(authored=hours(24 * data.draw(st.integers(0, 40))))]
+    things += [weight(80 + at, day(back)) | {"id": f"w{at}"} for at, back in enumerate(backs)]
+    first = found(things)
+    assert first.next_change > T
+    share = data.draw(st.sampled_from([0.001, 0.5, 0.999]))
+    later = found(things, at=T + (first.next_change - T) * share)
+    assert {rule.id: rule.outcome for rule in later.rules} == {rule.id: rule.outcome for rule in first.rules}
+    assert (later.level, later.flags, later.wants) == (first.level, first.flags, first.wants)
+
+
+# --- onsets (R16 c)
+
+
+@pytest.mark.parametrize(
+    ("answers", "rule", "expected"),
+    [
+        (SADDLE, "R01", T - timedelta(hours=1)),
+        (
+            {"rf-saddle-numbness": "yes", "rf-saddle-onset": "15-days-to-3-months"},
+            "R01b",
+            datetime(2025, 6, 3, tzinfo=UTC),
+        ),
+        ({"rf-saddle-numbness": "yes", "rf-saddle-onset": "over-3-months"}, "R01b", datetime(2025, 3, 18, tzinfo=UTC)),
+        ({"rf-foot-drop": "left", "rf-weakness-onset": "over-6-weeks"}, "R02", datetime(2025, 5, 7, tzinfo=UTC)),
+        ({"rf-night-sweats": "yes"}, "R04", T - timedelta(hours=1)),
+    ],
+)
+def test_an_onset_is_the_latest_moment_that_the_answer_allows(answers, rule, expected):
+    assert found([calm(answers, authored=hours(1))]).onsets[rule] == expected
+
+
+def test_without_an_onset_answer_the_first_record_of_the_fact_counts():
+    first = calm({"rf-foot-drop": "left"}, id="first", authored=hours(24 * 100))
+    findings = found([calm({"rf-foot-drop": "left"}), first])
+    assert findings.onsets["R02"] == T - timedelta(days=100)
+
+
+# --- the trace
+
+
+def test_a_rule_is_explained_by_the_facts_that_its_expressions_name():
+    rule = found([calm(SADDLE), temperature("38.6")]).rules[0]
+    names = {fact.name for fact in rule.facts}
+    assert {"rf-saddle-numbness", "rf-saddle-onset", "rf-foot-drop"} <= names
+    assert "temperature-highest" not in names
+    assert "cauda-equina-acute" not in names
+
+
+def test_a_measured_fact_shows_value_unit_date_and_source():
+    findings = found([calm(), temperature("101.48", back=5, unit="[degF]")])
+    fact = findings.facts["temperature-highest"]
+    assert (str(fact.value), fact.unit, fact.date) == ("38.6", "Cel", hours(5))
+    assert [source.type for source in fact.sources] == ["Observation"]
+
+
+def test_what_was_missing_is_named_by_its_item():
+    findings = found([calm({"rf-bladder-change": None, "rf-weight-loss": "unsure"})])
+    by_id = {rule.id: rule for rule in findings.rules}
+    assert by_id["R01"].missing == ("rf-bladder-change",)
+    assert by_id["R41"].missing[0] == "rf-bladder-change"
+    assert {"rf-bladder-change", "rf-weight-loss"} <= set(findings.missing)
+    assert findings.data_required
+
+
+def test_a_site_value_is_shown_where_it_mattered():
+    claudicants = found([calm()], **{"young-age": 45})
+    rule = next(rule for rule in claudicants.rules if rule.id == "R19")
+    assert {fact.name: fact.value for fact in rule.facts}["young-age"] == 45
+
+
+# --- alerts, waiting drafts
+
+
+def test_a_decline_alerts_once_in_fourteen_days():
+    def alert(back):
+        coding = {"system": f"{B}/PlanDefinition/lbp-lss", "code": "R30"}
+        return {"resourceType": "Task", "id": "t", "authoredOn": hours(24 * back), "reasonCode": {"coding": [coding]}}
+
+    walks = [calm(), *series([1000] * 7, [800] * 4)]
+    fresh, standing, again = (found(walks, ours=ours) for ours in ([], [alert(13)], [alert(14)]))
+    messages = [[message.reason for message in each.messages] for each in (fresh, standing, again)]
+    assert messages == [["RED_FLAG_RESCREEN"], [], ["RED_FLAG_RESCREEN"]]
+    assert {each.level for each in (fresh, standing, again)} == {"SOON"}
+    assert {outcome(each, "R30") for each in (fresh, standing, again)} == {Outcome.MET}
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(14, Outcome.NOT_MET), (15, Outcome.MET)])
+def test_an_unsigned_stat_draft_escalates_after_fifteen_minutes(minutes, expected):
+    made = (T - timedelta(minutes=minutes)).isoformat()
+    draft = {"resourceType": "ServiceRequest", "id": "s", "status": "draft", "priority": "stat",
+             "meta": {"lastUpdated": made}}  # fmt: skip
+    findings = found([calm()], ours=[draft])
+    assert outcome(findings, "R42") is expected
+    assert ("ON_CALL_NOTIFICATION" in {message.reason for message in findings.messages}) is (expected is Outcome.MET)
+
+
+# --- order
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_entries_never_matters(shuffle: random.Random):
+    record = record_of(
+        [
+            calm(SADDLE), calm({"rf-foot-drop": "left"}, id="older", authored=hours(40)), walk(),
+            *series([1000] * 7, [800] * 4), temperature("38.6"), temperature("37.0", back=20),
+            weight(80, day(200)), weight(74, day(2)), condition(SCT, "266987004"),
+        ],
+        earlier=[calm(), calm(SADDLE)],
+    )  # fmt: skip
+    current, earlier = list(record.current), list(record.earlier)
+    shuffle.shuffle(current)
+    shuffle.shuffle(earlier)
+    mixed = Record(record.patient_id, tuple(current), tuple(earlier))
+    assert find(mixed, knowledge(), Site("UTC"), T) == find(record, knowledge(), Site("UTC"), T)
+
+
+def test_what_the_service_wrote_itself_is_no_evidence():
+    record = record_of([calm(), temperature("39.5")])
+    ours = tuple(replace(each, ours=each.type == "Observation") for each in record.current)
+    assert outcome(find(Record("p", ours), knowledge(), Site("UTC"), T), "R03") is Outcome.NOT_MET
