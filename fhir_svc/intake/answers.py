@@ -89,6 +89,8 @@ class _Form:
         expected = {str(item.get("linkId")): item for item in _items(asked)}
         seen: dict[str, int] = {}
         for index, item in enumerate(_items(given)):
+            if self._faults.full:
+                return
             where = f"{path}.item[{index}]"
             name = item.get("linkId")
             if not isinstance(name, str):

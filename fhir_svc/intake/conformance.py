@@ -9,7 +9,7 @@ Good input is told from bad by the compiled schema alone; only for bad input is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,9 @@ from fhir_svc.errors import Issue
 from fhir_svc.intake import invariants
 from fhir_svc.intake.faults import ISSUE_LIMIT, MALFORMED, Faults
 from fhir_svc.intake.violations import Explainer
+
+SIZE_LIMIT = 20_000
+"""Members and list elements up to which every fault is reported."""
 
 
 class Conformance:
@@ -51,9 +54,8 @@ class Conformance:
         """Everything wrong with the resource, which stands at `root` (its type, unless it is inside a Bundle)."""
         faults = Faults()
         root = root or self._root(resource)
-        if not self._validator.is_valid(resource):
-            for error in islice(self._validator.iter_errors(resource), ISSUE_LIMIT):
-                self._explainer.explain(error, root, faults)
+        for error in self._errors(resource):
+            self._explainer.explain(error, root, faults)
         for one, place in resources(resource, root):
             if faults.full:
                 break
@@ -64,10 +66,37 @@ class Conformance:
             invariants.check_profile(one, parts, place, profiles, faults)
         return faults
 
+    def _errors(self, resource: dict[str, Any]) -> Sequence[jsonschema_rs.ValidationError]:
+        """Give what the schema says: everything of a body of usual size, the first fault of a huge one."""
+        if self._validator.is_valid(resource):
+            return ()
+        if _is_small(resource):
+            return list(islice(self._validator.iter_errors(resource), ISSUE_LIMIT))
+        try:  # all errors are made before the first is given: 600,000 of them take half a minute
+            self._validator.validate(resource)
+        except jsonschema_rs.ValidationError as error:
+            return (error,)
+        return ()  # pragma: no cover - is_valid and validate agree
+
     def _root(self, resource: dict[str, Any]) -> str:
         """Give the resource's type if R4 has it; a made-up name is not repeated."""
         name = resource.get("resourceType")
         return name if isinstance(name, str) and name in self._explainer.types else "Resource"
+
+
+def _is_small(resource: dict[str, Any]) -> bool:
+    """Whether all faults that it can have may be looked for."""
+    seen = 0
+    stack: list[Any] = [resource]
+    while stack and seen <= SIZE_LIMIT:
+        node = stack.pop()
+        if type(node) is dict:
+            seen += len(node)
+            stack += node.values()
+        elif type(node) is list:
+            seen += len(node)
+            stack += node
+    return seen <= SIZE_LIMIT
 
 
 def resources(resource: dict[str, Any], root: str) -> Iterator[tuple[dict[str, Any], str]]:

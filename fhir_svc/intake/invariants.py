@@ -174,34 +174,36 @@ def _dangling(resource: Node, parts: Sequence[Node], path: str, faults: Faults) 
 
 def _contained(resource: Node, path: str, faults: Faults) -> None:
     """dom-3, ids that differ, no circles among contained resources."""
-    inside = [(one, place) for one, place in _with_contained(resource, path) if one is not resource]
-    names = [str(one.get("id")) for one, _ in inside]
-    if len(set(names)) < len(names):
+    inside = {place: one for one, place in _with_contained(resource, path) if one is not resource}
+    links = {str(one.get("id")): set(_local_targets(one)) for one in inside.values()}
+    if len(links) < len(inside):
         faults.add(Fault.INVARIANT, "Give contained resources ids that differ.", f"{path}.contained")
-    outside = {name: value for name, value in resource.items() if name != "contained"}
-    named = set(_local_targets(outside))
-    links = {name: set(_local_targets(one)) for name, (one, _) in zip(names, inside, strict=True)}
-    for name, (_, place) in zip(names, inside, strict=True):
-        named_here = named.union(*(targets for other, targets in links.items() if other != name))
-        if name not in named_here and "" not in links[name]:
+    named = set(_local_targets({name: value for name, value in resource.items() if name != "contained"}))
+    named.update(target for name, targets in links.items() for target in targets if target != name)
+    circle = _in_circles(links)
+    for place, one in inside.items():
+        name = str(one.get("id"))
+        if name not in named and "" not in links[name]:
             faults.add(Fault.INVARIANT, "dom-3: contain only what the resource refers to.", place)
-        if _circular(name, links):
+        if name in circle:
             text = "Let contained resources not refer to each other in a circle."
             faults.add(Fault.CONTAINED_CIRCULAR, text, place)
 
 
-def _circular(start: str, links: Mapping[str, set[str]]) -> bool:
-    """Whether following the links from `start` leads back to it."""
-    reached: set[str] = set()
-    ahead = list(links.get(start, ()))
-    while ahead:
-        name = ahead.pop()
-        if name == start:
-            return True
-        if name not in reached:
-            reached.add(name)
-            ahead += links.get(name, ())
-    return False
+def _in_circles(links: Mapping[str, set[str]]) -> set[str]:
+    """Give the names from which following the links comes to no end."""
+    sources: dict[str, list[str]] = {}
+    for name, targets in links.items():
+        for target in targets & links.keys():
+            sources.setdefault(target, []).append(name)
+    open_links = {name: len(targets & links.keys()) for name, targets in links.items()}
+    ended = [name for name, count in open_links.items() if not count]
+    for name in ended:
+        for source in sources.get(name, ()):
+            open_links[source] -= 1
+            if not open_links[source]:
+                ended.append(source)  # the loop comes to it
+    return links.keys() - set(ended)
 
 
 def _codings(concept: Any) -> list[Any]:
@@ -209,14 +211,18 @@ def _codings(concept: Any) -> list[Any]:
     return coding if isinstance(coding, list) else []
 
 
+def _comparable(coding: Any) -> str:
+    return repr(sorted(coding.items(), key=repr)) if isinstance(coding, dict) else repr(coding)
+
+
 def _component_codes(observation: Node, path: str, faults: Faults) -> None:
     """obs-7: a component with the Observation's own code, where the Observation has a value too."""
     components = observation.get("component")
     if not isinstance(components, list) or not any(name.startswith("value") for name in observation):
         return
-    own = _codings(observation.get("code"))
+    own = set(map(_comparable, _codings(observation.get("code"))))
     for index, component in enumerate(components):
-        if isinstance(component, dict) and any(coding in own for coding in _codings(component.get("code"))):
+        if isinstance(component, dict) and not own.isdisjoint(map(_comparable, _codings(component.get("code")))):
             text = "obs-7: give the value once, in value[x] or in the component with the same code."
             faults.add(Fault.INVARIANT, text, f"{path}.component[{index}].code")
 

@@ -36,7 +36,7 @@ def fault(div: str) -> str | None:
     """Say what is wrong with `Narrative.div`, naming the invariant; None if nothing is."""
     open_tags: list[str] = []
     content = closed = False
-    for piece in _PIECE.findall(div.strip()):
+    for piece in map(re.Match.group, _PIECE.finditer(div.strip())):  # stops at the first fault
         if piece.startswith("<!--"):
             continue
         if closed or not (open_tags or piece.startswith("<")):
@@ -76,9 +76,10 @@ def _tag(piece: str, open_tags: list[str]) -> str | None:
 
 
 def _attributes(text: str, *, outermost: bool) -> str | None:
-    found = {name: double or single for name, double, single in _ATTRIBUTE.findall(text)}
-    if _ATTRIBUTE.sub("", text).strip() or not ATTRIBUTES.issuperset(found):
-        return "use only the attributes that FHIR allows in a narrative, quoted"
-    if outermost and found.get("xmlns", XHTML) != XHTML:
-        return "give the <div> the XHTML namespace"
-    return None
+    end = 0
+    while found := _ATTRIBUTE.match(text, end):  # one after the other: searching would be quadratic in white space
+        name, double, single = found.groups()
+        if name not in ATTRIBUTES or (outermost and name == "xmlns" and (double or single) != XHTML):
+            return "use only the attributes that FHIR allows in a narrative, and the XHTML namespace"
+        end = found.end()
+    return "quote the value of every attribute" if text[end:].strip() else None

@@ -134,12 +134,14 @@ class Explainer:
 
     def _unknown(self, names: Sequence[str], instance: Any, where: str, faults: Faults) -> None:
         """Name an unknown element only by a name that R4 has elsewhere; any other could be the patient's data."""
+        places = {name: place for place, name in enumerate(instance, 1)}
         for name in names:
+            if faults.full:
+                return
             if name.removeprefix("_") in self._names:
                 faults.add(Fault.ELEMENT_UNKNOWN, "Leave this element out; R4 has it not here.", f"{where}.{name}")
             else:
-                place = list(instance).index(name) + 1 if isinstance(instance, dict) else 0
-                text = f"Leave member {place} of this object out; R4 has no such element."
+                text = f"Leave member {places[name]} of this object out; R4 has no such element."
                 faults.add(Fault.ELEMENT_UNKNOWN, text, where)
 
     def _value(self, kind: Any, error: ValidationError, where: str, faults: Faults) -> None:

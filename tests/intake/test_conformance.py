@@ -350,6 +350,22 @@ def test_the_number_of_issues_is_bounded(conformance):
     assert len(conformance.check({**MINIMAL["QuestionnaireResponse"], "item": items})) == ISSUE_LIMIT
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"component": [{}] * 60_000},
+        {f"k{number}": 1 for number in range(30_000)},
+        narrated(DIV.format("<!--" * 100_000)),
+        narrated("<div" + " " * 500_000 + "x>y</div>"),
+        {"contained": [{"resourceType": "Patient", "id": f"p{n}", "link": [{"other": {"reference": f"#p{n + 1}"}, "type": "refer"}]} for n in range(4_000)]},
+        {"performer": [{"reference": "https:/" + "/Patient" * 100_000}, {"reference": "x"}]},
+    ],
+    ids=["errors", "names", "comments", "spaces", "contained", "reference"],
+)  # fmt: skip
+def test_a_body_made_to_cost_much_is_refused_with_few_issues(conformance, changes):
+    assert 0 < len(conformance.check(changed(changes))) <= ISSUE_LIMIT
+
+
 NAMES = st.sampled_from(
     ["resourceType", "id", "status", "code", "subject", "reference", "contained", "item", "answer", "text", "div", "extension",
      "url", "meta", "profile", "start", "end", "low", "high", "value", "component", "valueQuantity", "entry", "resource", "x",
