@@ -81,6 +81,21 @@ R10 = [
         sum_of(60, nc_bend_forward_relief="yes", nc_bend_backward_relief="yes"),
         not_met="R10",
     ),
+    Case(
+        "bending backward unsure, the sum is 7 or 5",
+        sum_of(60, nc_bend_forward_relief="yes", nc_bend_backward_relief="unsure"),
+        cannot_tell="R10",
+    ),
+    Case(
+        "bending backward unsure, the sum is 9 or 7",
+        sum_of(71, nc_bend_forward_relief="yes", nc_onset_over_6_months="yes", nc_bend_backward_relief="unsure"),
+        met="R10",
+    ),
+    Case("bending forward unsure, the sum is 7 or 5", sum_of(60, nc_bend_forward_relief="unsure"), cannot_tell="R10"),
+    Case("bending forward unsure, the sum is 5 at most", sum_of(59, nc_bend_forward_relief="unsure"), not_met="R10"),
+    Case(
+        "leaking urine adds one", sum_of(70, nc_onset_over_6_months="yes", rf_bladder_change="new-leakage"), met="R10"
+    ),
     Case("seconds of relief change nothing", [calm(CLAUDICATION | {"nc-relief-seconds": (30, "s")})], met="R10"),
     Case("neurogenic and vascular at once", [calm(CLAUDICATION), abi("0.85")], met="R10", flags="MIXED_CLAUDICATION"),
     Case("neurogenic, ABI normal", [calm(CLAUDICATION), abi("1.1")], met="R10", no_flags="MIXED_CLAUDICATION"),

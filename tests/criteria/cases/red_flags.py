@@ -842,6 +842,21 @@ R05 = [
         "",
         not_met="R05",
     ),
+    Case(
+        "steroid unsure without a fall",
+        [calm({"rf-steroid-3mo": "unsure"})],
+        "ROUTINE",
+        "",
+        not_met="R05",
+        flags="NEEDS_INFO_TIER2",
+    ),
+    Case(
+        "fall, steroid unsure, osteoporosis",
+        fall(40, rf_steroid_3mo="unsure", rf_osteoporosis="yes"),
+        "URGENT",
+        "XR_L:urgent",
+        met="R05",
+    ),
     Case("trauma unsure", [calm({"rf-trauma": "unsure"})], "ROUTINE", "", cannot_tell="R05", flags="NEEDS_INFO_TIER2"),
     Case(
         "a woman of thirty, pregnancy unknown",

@@ -507,6 +507,31 @@ R16 = [
         flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
+        "MRI 21 days ago, nobody wants another",
+        [calm(), report(day(21))],
+        "ROUTINE",
+        "",
+        not_met="R16",
+        no_flags="DUPLICATE_SUPPRESSED",
+    ),
+    Case(
+        "an order for an MRI that nobody wants",
+        [calm(), order(MRI, day(5))],
+        "ROUTINE",
+        "",
+        not_met="R16",
+        no_flags="DUPLICATE_SUPPRESSED",
+    ),
+    Case(
+        "a stable foot drop older than the scan still wants its MRI",
+        [
+            calm({"rf-foot-drop": "left", "rf-weakness-onset": "over-6-weeks", "rf-weakness-progress": "same"}),
+            report(day(21)),
+        ],
+        "URGENT",
+        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+    ),
+    Case(
         "MRI 13 months ago",
         [calm(WISH), report("2024-05-18")],
         "ROUTINE",
