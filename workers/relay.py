@@ -28,8 +28,8 @@ from workers import escalate
 from workers.desk import Desk, configure_logs
 from workers.queues import EVALUATE, TASKS, WRITE_BACK, celery, queue_of, waiting
 
-_BATCH = 50  # rows told at a time
-_FULL = 50  # messages in a queue beyond which more would only pile up: rows stay due and are told later
+_BATCH = 20  # rows told at a time
+_FULL = 20  # messages in a queue beyond which more would only pile up and be told twice: rows stay due
 _BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY = 1.0, 5.0  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database

@@ -1,5 +1,6 @@
 """A real broker (Valkey from its wheel), a real database (SQLite), a real EHR over HTTP (the sandbox)."""
 
+import shutil
 import socket
 import subprocess
 import threading
@@ -169,9 +170,9 @@ def settings(tmp_path, signing_key):
 
 
 @pytest.fixture
-def store(settings, ehr):
+def store(settings, ehr, _sqlite_template, tmp_path):
+    shutil.copy(_sqlite_template, tmp_path / "fhir-svc.db")
     database = Database(settings.database_url.get_secret_value())
-    database.upgrade()
     with database.transaction() as tx:
         tenants.add(tx, Tenant("north", ehr.base, "Europe/Berlin", identifier_systems=("urn:mrn",)))
     yield Store(database)

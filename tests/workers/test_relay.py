@@ -60,11 +60,11 @@ def test_a_row_is_told_once_and_only_when_due(store, relay, broker):
 
 
 def test_a_full_queue_gets_no_more_and_does_not_hold_up_the_others(store, relay, broker):
-    broker.rpush("write_back", *["x"] * 50)
+    broker.rpush("write_back", *["x"] * 20)
     store.add("write_back", "Flag/f1")
     store.submit("g1")
     relay.turn()
-    assert broker.llen("write_back") == 50
+    assert broker.llen("write_back") == 20
     assert broker.llen("evaluate") == 1
 
 
