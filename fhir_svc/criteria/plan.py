@@ -3,7 +3,8 @@
 A top action is a rule. Its condition says whether it is met; nested actions are what it does then, each with a
 condition of its own where it has one. Where the group says `at-most-one`, the first branch that is true is taken. An
 `aside` acts whether or not the rule is met and never makes it so: it explains why nothing was done, or asks. Of a
-`standing` branch only the patient's level counts: its work was asked for before.
+`standing` branch only the patient's level counts: its work was asked for before. The text of a `note` goes on the
+rule's orders, or to a review where it has none.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ PRIORITIES = ("stat", "asap", "urgent", "routine")
 EXTENSION = f"{BASE}/StructureDefinition/"
 ORDERS = f"{BASE}/ActivityDefinition/"
 MESSAGE = "message-"
-ACTION_WORDS = frozenset({"level", "flag", "review", "aside", "standing", "red-flag", "data-required", "control"})
+ACTION_WORDS = frozenset(
+    {"level", "flag", "review", "aside", "standing", "note", "red-flag", "data-required", "control"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Action:
     review: bool
     aside: bool
     standing: bool
+    note: bool
     control: ControlAction | None
     reasons: tuple[Reason, ...]
     first_only: bool
@@ -165,6 +169,7 @@ def _action(action: Json) -> Action:
         review=bool(_extension(action, "review")),
         aside=bool(_extension(action, "aside")),
         standing=bool(_extension(action, "standing")),
+        note=bool(_extension(action, "note")),
         control=_control(action),
         reasons=tuple(_reason(reason) for reason in action.get("reason", ())),
         first_only=action.get("selectionBehavior") == "at-most-one",

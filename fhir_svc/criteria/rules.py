@@ -7,7 +7,7 @@ A rule fires on true alone. Unknown is `cannot-tell`; an expression that can't b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,7 @@ class Evaluator:
         active = list(self._active(rule.action, met=outcome is Outcome.MET))
         for action in active:
             self._draw(rule, action)
+        self._note(rule, [action for action in active if action.note])
         return RuleOutcome(
             id=rule.id,
             title=rule.action.title,
@@ -89,6 +90,16 @@ class Evaluator:
             drawn.reviews.append(Review(rule.id, action.priority or "routine", (rule.id,), action.level, text))
         if action.message is not None:
             self._send(rule, action)
+
+    def _note(self, rule: Rule, notes: list[Action]) -> None:
+        """Put notes on the rule's orders, or ask for a review where it wants none."""
+        wants = self.drawn.wants
+        own = [at for at, want in enumerate(wants) if want.rule == rule.id]
+        for note in notes:
+            for at in own:
+                wants[at] = replace(wants[at], notes=(*wants[at].notes, note.text))
+            if not own:
+                self.drawn.reviews.append(Review(rule.id, note.priority or "routine", (rule.id,), None, note.text))
 
     def _send(self, rule: Rule, action: Action) -> None:
         """One message for each reason, whatever number of rules send it."""

@@ -96,7 +96,7 @@ def test_division_stays_exact():
         "%'a'",
         "%`a` = 'it\\'s'",
         "(%`a` | %`b`) = 1",
-    ],  # fmt: skip
+    ],
 )
 def test_what_could_turn_unknown_into_no_is_refused(text):
     with pytest.raises(Refused):

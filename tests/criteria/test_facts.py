@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from fhir_svc.criteria.rules import find
 from fhir_svc.decision import Outcome
 from fhir_svc.record import Record, Site
-from tests.criteria.cases.building import B, T, calm, day, form, hours, patient, series, temperature, walk, weight
+from tests.criteria.cases.building import (
+    VASCULAR,
+    B,
+    T,
+    calm,
+    day,
+    form,
+    hours,
+    observation,
+    patient,
+    series,
+    temperature,
+    walk,
+    weight,
+)
 from tests.criteria.cases.checking import knowledge, record_of
 
 SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
@@ -305,3 +319,35 @@ def test_what_the_service_wrote_itself_is_no_evidence():
     record = record_of([calm(), temperature("39.5")])
     ours = tuple(replace(each, ours=each.type == "Observation") for each in record.current)
     assert outcome(find(Record("p", ours), knowledge(), Site("UTC"), T), "R03") is Outcome.NOT_MET
+
+
+# --- notes
+
+
+def abi(value, site):
+    body = {"coding": [{"system": SCT, "code": site}]}
+    return observation("77194-9", value, "{ratio}", day(5), bodySite=body)
+
+
+LEFT, RIGHT = "51720000", "32153003"
+CALF = calm(VASCULAR | {"hx-pad-risk": "no"})
+
+
+def test_a_stiff_leg_adds_the_toe_brachial_note_to_the_order():
+    findings = found([CALF, abi("0.85", LEFT), abi("1.5", RIGHT)])
+    (want,) = [each for each in findings.wants if each.rule == "R23"]
+    assert (want.key, len(want.notes)) == ("VASC_REFERRAL", 1)
+    assert not [review for review in findings.reviews if review.reason in {"R18", "R23"}]
+
+
+def test_a_stiff_leg_without_any_order_goes_to_a_review():
+    findings = found([CALF, abi("1.5", LEFT), abi("1.4", RIGHT)])
+    assert [review.reason for review in findings.reviews] == ["R18"]
+    assert not [want for want in findings.wants if want.rule in {"R18", "R23"}]
+
+
+def test_the_newest_index_of_each_leg_counts_and_of_them_the_lowest():
+    older = abi("0.80", LEFT) | {"effectiveDateTime": day(60), "id": "older"}
+    findings = found([CALF, older, abi("1.1", LEFT), abi("0.95", RIGHT)])
+    assert str(value(findings, "abi-lowest")) == "0.95"
+    assert "ABI_BORDERLINE" in findings.flags

@@ -172,7 +172,8 @@ def test_a_second_pathway_needs_files_alone():
     answer = {"linkId": "neck-pain", "answer": [{"valueCoding": {"system": "http://loinc.org", "code": "LA33-6"}}]}
     form = {
         "resourceType": "QuestionnaireResponse", "status": "completed",
-        "authored": (T - timedelta(hours=1)).isoformat(), "questionnaire": f"{B}/Questionnaire/neck|1.0.0", "item": [answer],
+        "authored": (T - timedelta(hours=1)).isoformat(), "questionnaire": f"{B}/Questionnaire/neck|1.0.0",
+        "item": [answer],
     }  # fmt: skip
     hot = find(record_of([form, temperature("38.1")]), knowledge, Site("UTC"), T, plan="neck")
     warm = find(record_of([form, temperature("38.0")]), knowledge, Site("UTC"), T, plan="neck")
