@@ -137,6 +137,25 @@ def test_a_suspicion_is_never_coded_as_the_disease():
     assert all(not code.startswith("M46") for each in infection for code in codes(each, ICD))
 
 
+REASONS = [
+    (SADDLE, {"44077006", "R20.0"}, {"267064002", "R33.9", "R32", "R15.9"}),
+    ({"rf-bladder-change": "cannot-pass"}, {"267064002", "R33.9"}, {"44077006", "R20.0", "R32", "R15.9"}),
+    ({"rf-bladder-change": "new-leakage"}, {"165232002", "R32"}, {"44077006", "R20.0", "R33.9", "R15.9"}),
+    ({"rf-bowel-change": "leakage"}, {"72042002", "R15.9"}, {"44077006", "R20.0", "R33.9", "R32"}),
+    ({"rf-foot-drop": "left"}, {"6077001", "M21.372"}, {"M21.371", "44077006"}),
+    ({"rf-foot-drop": "right"}, {"6077001", "M21.371"}, {"M21.372", "44077006"}),
+    ({"rf-fever-chills": "yes"}, {"386661006", "R50.9"}, {"44077006", "R20.0"}),
+]
+
+
+@pytest.mark.parametrize(("answers", "expected", "never"), REASONS)
+def test_a_draft_carries_the_codes_of_the_symptoms_that_were_told(answers, expected, never):
+    for draft in drafts(run(record_of([calm(answers)]))):
+        carried = codes(draft, SCT) | codes(draft, ICD)
+        assert expected <= carried
+        assert not never & carried
+
+
 def test_claudication_is_a_reason_only_where_the_diagnosis_is_recorded():
     (unrecorded,) = drafts(seen("claudication"))
     assert not {"303081002", "M48.062"} & (codes(unrecorded, SCT) | codes(unrecorded, ICD))

@@ -598,6 +598,9 @@ R34 = [
 NUDGE = "NO_DATA_NUDGE"
 R35 = [
     Case("nothing for eight days", [calm(), distance(500, 8)], "ROUTINE", "", messages=NUDGE, met="R35"),
+    Case(
+        "seven days ago is seven days of silence", [calm(), distance(500, 7)], "ROUTINE", "", messages=NUDGE, met="R35"
+    ),
     Case("three days ago", [calm(), distance(500, 3)], "ROUTINE", "", no_messages=NUDGE, not_met="R35"),
     Case("six days ago", [calm(), distance(500, 6)], no_messages=NUDGE, not_met="R35"),
     Case("a session counts as data", [calm(), distance(500, 20), session(2)], no_messages=NUDGE, not_met="R35"),

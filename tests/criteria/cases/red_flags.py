@@ -495,6 +495,12 @@ R03 = [
         status="data-required",
     ),
     Case(
+        "an implausible temperature on the form",
+        [calm({"rf-fever-chills": None, "rf-temperature": ("45.1", "Cel")})],
+        cannot_tell="R03",
+        orders="",
+    ),
+    Case(
         "question skipped, normal temperature",
         [calm({"rf-fever-chills": None}), temperature("36.9")],
         "SOON",
