@@ -4,51 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from fhir_svc.store.database import Database
 from fhir_svc.store.tables import metadata
+from tests import postgres
 
-
-def _programs() -> Path | None:
-    """Where initdb and pg_ctl are: on the PATH, or where Debian hides them."""
-    found = shutil.which("pg_ctl")
-    places = [Path(found).resolve().parent] if found else []
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
+# No deadlines: a busy machine is no fault. The same examples every time: what is red is red for everybody.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """A PostgreSQL of our own, syncing as in production, on a socket in a directory of our own; gives its URL."""
-    programs = _programs()
-    if programs is None:
-        reason = "PostgreSQL's programs (initdb, pg_ctl) are not installed"
+    """The URL of a PostgreSQL of our own; skips where it is not installed, which under CI is a failure."""
+    found = postgres.programs()
+    if found is None:
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    place = Path(tempfile.mkdtemp(prefix="fhir-pg-", dir="/tmp"))  # a socket's path must be short
-    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    if user:
-        shutil.chown(place, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(place / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=place, capture_output=True, timeout=60)
-
-    run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories={place} -c max_connections=200 -c fsync=on"
-    run("pg_ctl", "-w", "-l", str(place / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql+psycopg://postgres@/postgres?host={place}"
-    finally:
-        run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(place, ignore_errors=True)
+            pytest.fail(postgres.ABSENT)
+        pytest.skip(postgres.ABSENT)
+    with postgres.server(found) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

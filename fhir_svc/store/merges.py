@@ -20,6 +20,12 @@ def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any]) -> None:
     if follower is None:
         tx.execute(patients.update().where(*(patients.c[n] == v for n, v in mine.items())).values(replaced_by=None))
         return
+    alias(tx, tenant, patient["id"], follower)
+
+
+def alias(tx: Connection, tenant: str, patient: str, follower: str) -> None:
+    """Whatever names this patient means that one from now on."""
+    mine = {"tenant": tenant, "id": patient}
     statement: Any = postgresql.insert(patients) if tx.dialect.name == "postgresql" else sqlite.insert(patients)
     statement = statement.values(**mine, sequence=0, replaced_by=follower)
     tx.execute(statement.on_conflict_do_update(index_elements=list(mine), set_={"replaced_by": follower}))

@@ -10,10 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
-from fhir_svc.store.merges import merged_into, resolve
+from fhir_svc.store.merges import alias, merged_into, resolve
 from fhir_svc.store.tables import patients
 
-__all__ = ["advance", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
+__all__ = ["advance", "alias", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
 
 
 def patient_of(resource: Mapping[str, Any]) -> str | None:

@@ -15,8 +15,8 @@ from typing import Final
 MOST_CLIENTS: Final = 10_000  # forgotten, oldest first, so that invented names can't fill the memory
 
 
-# What a request weighs. A dry run or a check works as hard as a submission but can't carry news of a patient.
-WEIGHTS: Final = (("$evaluate", 20.0), ("$validate", 5.0), ("_search", 2.0), ("_history", 2.0))
+# What a request weighs: a check or a search costs more than a read.
+WEIGHTS: Final = (("$evaluate", 2.0), ("$validate", 5.0), ("_search", 2.0), ("_history", 2.0))
 SUBMISSIONS: Final = frozenset({"/fhir", "/fhir/$submit"})
 SUBMITTED: Final = ("/fhir/QuestionnaireResponse", "/fhir/Communication", "/fhir/Observation")
 

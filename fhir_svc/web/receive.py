@@ -150,6 +150,8 @@ def _same_person(tx: Connection, entry: Entry, receipt: Receipt) -> str | None:
             expression=entry.location,
             error="several-patients",
         )
+    if entry.method == "PUT" and entry.id is not None:
+        patients.alias(tx, tenant, entry.id, same)  # what the EHR sends about that id later is about this person
     return same
 
 

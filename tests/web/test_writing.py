@@ -250,6 +250,14 @@ def test_a_person_who_matches_two_patients_is_refused(house):
     assert answer.json["issue"][0]["code"] == "conflict"
 
 
+def test_a_second_id_of_a_known_person_means_that_person_from_then_on(house):
+    house.call("PUT", "/fhir/Patient/a", patient("1", id="a"))
+    house.call("PUT", "/fhir/Patient/b", patient("1", id="b"))
+    answer = house.call("POST", "/fhir/Observation", observation("Patient/b"))
+    guidance = house.call("GET", answer.headers["Link"].partition("<")[2].partition(">")[0].partition("localhost")[2])
+    assert guidance.json["subject"]["reference"] == "Patient/a"
+
+
 def test_an_unregistered_identifier_names_nobody(house):
     elsewhere = {"identifier": [{"system": "https://elsewhere.example", "value": "1"}]}
     first = house.call("POST", "/fhir/Patient", patient() | elsewhere)

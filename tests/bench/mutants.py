@@ -1,0 +1,205 @@
+"""Deliberate mistakes: in the artefacts of profiles/ (thresholds, windows, units, operators, swaps) and in the code."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ARTEFACTS = (("PlanDefinition", "lbp-lss"), ("Library", "lbp-lss-facts"))
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [
+    *sorted((ROOT / "fhir_svc" / "criteria").glob("*.py")),
+    *(
+        ROOT / "fhir_svc" / "orders" / name
+        for name in ("safety.py", "controls.py", "candidates.py", "imaging.py", "repeats.py")
+    ),
+]
+NOT_DECIDING = {
+    "title",
+    "textEquivalent",
+    "documentation",
+    "description",
+    "display",
+    "text",
+    "url",
+    "publisher",
+    "date",
+}
+ORDERS = {"mri-l-wo": "mri-l-wwo", "mri-l-wwo": "mri-l-wo", "ctm-l": "mri-l-wo"}
+LEVELS = {"EMERGENCY": "SAME_DAY", "SAME_DAY": "URGENT", "URGENT": "SOON", "SOON": "ROUTINE", "ROUTINE": "SOON"}
+PRIORITIES = {"stat": "asap", "asap": "urgent", "urgent": "routine", "routine": "urgent"}
+ANSWERS = {"yes": "no", "no": "yes", "none": "both", "both": "one", "one": "both"}
+OPERATORS = {"<=": "<", ">=": ">", "<": "<=", ">": ">=", "!=": "=", "=": "!=", " and ": " or ", " or ": " and "}
+TOKEN = re.compile(r"<=|>=|!=|<|>|=| and | or |\.not\(\)|'[^']*'|(?<![\w`'.-])\d+(?:\.\d+)?(?![\w`'.-])|%`[^`]*`")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake. `apply` gives the artefacts, or the source of `module`, with it."""
+
+    name: str
+    apply: Callable[[Any], Any]
+    module: str = ""
+
+
+def of_artefacts(artefacts: list[dict[str, Any]]) -> Iterator[Mutant]:
+    """Every mistake in the plan and its Library."""
+    for index, artefact in enumerate(artefacts):
+        if (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
+            for path, was, becomes in _walk(artefact, ()):
+                name = f"{artefact['resourceType']}: {_where(artefact, path)}: {_difference(str(was), str(becomes))}"
+                yield Mutant(name, _replacing(index, path, becomes))
+
+
+def _replacing(index: int, path: tuple[Any, ...], value: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    def apply(artefacts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        changed = list(artefacts)
+        changed[index] = copy.deepcopy(artefacts[index])
+        place: Any = changed[index]
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        return changed
+
+    return apply
+
+
+def _difference(was: str, becomes: str) -> str:
+    """Only what differs, with a little of what stands before it."""
+    start = next((i for i, (one, other) in enumerate(zip(was, becomes, strict=False)) if one != other), 0)
+    end = 0
+    while end < min(len(was), len(becomes)) - start and was[-1 - end] == becomes[-1 - end]:
+        end += 1
+    return f"...{was[max(0, start - 50) : start]}[{was[start : len(was) - end]} -> {becomes[start : len(becomes) - end]}]{was[len(was) - end :][:30]}"
+
+
+def _where(artefact: dict[str, Any], path: tuple[Any, ...]) -> str:
+    names, place = [], artefact
+    for step in path:
+        place = place[step]  # type: ignore[index]
+        if isinstance(place, dict):
+            named = place.get("id") or next(
+                (e.get("valueCode") for e in place.get("extension", []) if e.get("url") == "name"), None
+            )
+            names += [str(named)] if named else []
+    tail = ".".join(str(step) for step in path[-3:])
+    return f"{' '.join(names)} {tail}"
+
+
+def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    if isinstance(node, dict):
+        if str(node.get("url", "")).endswith("/StructureDefinition/example"):
+            return
+        for key, value in node.items():
+            if key not in NOT_DECIDING:
+                yield from _walk(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _walk(value, (*path, index))
+    else:
+        for becomes in _mistakes(path[-1], node):
+            yield path, node, becomes
+
+
+def _mistakes(key: Any, value: Any) -> Iterator[Any]:
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int | Decimal):
+        yield value + 1
+        if value > 0:
+            yield value - 1
+    elif key == "expression":
+        yield from _expressions(value)
+    elif isinstance(value, str):
+        yield from _words(value)
+
+
+def _words(value: str) -> Iterator[str]:
+    for table in (LEVELS, PRIORITIES):
+        if value in table:
+            yield table[value]
+    head, _, tail = value.rpartition("/ActivityDefinition/")
+    if head and tail in ORDERS:
+        yield f"{head}/ActivityDefinition/{ORDERS[tail]}"
+
+
+def _expressions(text: str) -> Iterator[str]:
+    for found in TOKEN.finditer(text):
+        token = found.group()
+        for becomes in _tokens(token):
+            yield text[: found.start()] + becomes + text[found.end() :]
+
+
+def _tokens(token: str) -> Iterator[str]:
+    if token in OPERATORS:
+        yield OPERATORS[token]
+    elif token == ".not()":
+        yield ""
+    elif token[0] == "'" and token[1:-1] in ANSWERS:
+        yield f"'{ANSWERS[token[1:-1]]}'"
+    elif token[0].isdigit():
+        number = Decimal(token)
+        yield from (str(number + 1), str(number - 1))
+
+
+class _Flip(ast.NodeTransformer):
+    """Makes the n-th mistake in a module."""
+
+    def __init__(self, number: int) -> None:
+        self.left, self.name = number, ""
+
+    def _here(self, node: ast.AST, name: str) -> bool:
+        self.left -= 1
+        if self.left == -1:
+            self.name = f"line {getattr(node, 'lineno', '?')}: {name}"
+        return self.left == -1
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        flips: dict[type[ast.cmpop], type[ast.cmpop]] = {
+            ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+            ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+        }  # fmt: skip
+        for index, operator in enumerate(node.ops):
+            becomes = flips.get(type(operator))
+            if becomes and self._here(node, f"{type(operator).__name__} -> {becomes.__name__}"):
+                node.ops[index] = becomes()
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        if self._here(node, f"{type(node.op).__name__} flipped"):
+            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not) and self._here(node, "not dropped"):
+            return node.operand
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, int) and not isinstance(node.value, bool) and self._here(node, f"{node.value} + 1"):
+            return ast.copy_location(ast.Constant(node.value + 1), node)
+        return node
+
+
+def of_source(path: Path) -> Iterator[Mutant]:
+    """Every mistake in a module, as its mutated source."""
+    source = path.read_text(encoding="utf-8")
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    number = 0
+    while True:
+        flip = _Flip(number)
+        tree = flip.visit(ast.parse(source))
+        if not flip.name:
+            return
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        yield Mutant(f"{path.relative_to(ROOT)} {flip.name}", lambda _, text=text: text, module)
+        number += 1
