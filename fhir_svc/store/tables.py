@@ -384,3 +384,19 @@ audit_heads = Table(
     Column("sequence", BigInteger, nullable=False),
     _text("hash"),
 )
+
+shadow_evaluations = Table(
+    "shadow_evaluations",
+    metadata,
+    _text("tenant"),
+    _text("guidance"),
+    _text("criteria"),
+    _text("patient"),
+    _moment("at"),
+    _maybe("level"),
+    Column("orders", Document, nullable=False),
+    Column("changes", Document, nullable=False),  # what differs from the criteria in force; empty: nothing
+    Column("differs", Boolean, nullable=False),
+    _maybe("error"),  # the code of a failure
+    PrimaryKeyConstraint("tenant", "guidance", "criteria"),
+)
