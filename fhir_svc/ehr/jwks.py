@@ -7,25 +7,22 @@ redirect, no proxy, 64 kB, 3 seconds in all. Under demonstration settings a loop
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import socket
 import time
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from fhir_svc.ehr import addresses
 from fhir_svc.errors import Unavailable
 
 LARGEST: Final = 64 * 1024
 DEADLINE: Final = 3.0
 KEPT: Final = 300.0  # seconds a key set is trusted without asking again
 SOONEST: Final = 10.0  # seconds between two fetches for one address, whatever is asked
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 FAILED: Final = "The registered key set could not be fetched."
 
 
@@ -74,17 +71,15 @@ class KeySets:
 
 def fetch(url: str, *, loopback: bool = False) -> dict[str, Any]:
     """Fetch one JWKS now; Unavailable for an address we don't call and for every answer that is no key set."""
-    parts = urlsplit(url)
-    address = _checked_address(parts, loopback=loopback)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    literal = f"[{address}]" if ":" in address else address
-    target = f"{parts.scheme}://{literal}:{port}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+    try:
+        target = addresses.target(url, loopback=loopback)
+    except (addresses.NotPublic, addresses.NotFound):
+        raise Unavailable(FAILED, error="key-set-unavailable") from None
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("https://", _Pinned(host))
+        session.mount("https://", _Pinned(target.host))
         try:
-            body = _read(session, target, host if parts.port is None else f"{host}:{port}")
+            body = _read(session, target.url, target.header)
             keys = json.loads(body)
         except (requests.RequestException, ValueError) as failure:
             raise Unavailable(FAILED, error="key-set-unavailable") from failure
@@ -105,22 +100,3 @@ def _read(session: requests.Session, target: str, host: str) -> bytes:
             if len(body) > LARGEST or time.monotonic() > until:
                 raise ValueError("too large or too slow")
     return bytes(body)
-
-
-def _checked_address(parts: SplitResult, *, loopback: bool) -> str:
-    """Resolve the name and give one address of it, if every address may be called."""
-    host = parts.hostname or ""
-    local = loopback and host in LOOPBACK
-    if parts.username or not host or parts.scheme not in ({"https", "http"} if local else {"https"}):
-        raise Unavailable(FAILED, error="key-set-unavailable")
-    try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError, ValueError) as failure:
-        raise Unavailable(FAILED, error="key-set-unavailable") from failure
-    if not found or not all(_may_call(ipaddress.ip_address(one), local=local) for one in found):
-        raise Unavailable(FAILED, error="key-set-unavailable")
-    return min(found)
-
-
-def _may_call(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, local: bool) -> bool:
-    return address.is_loopback if local else address.is_global and not address.is_multicast

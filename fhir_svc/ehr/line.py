@@ -97,24 +97,28 @@ def _pools(deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, host: str | None = None) -> None:
         self._deadline = deadline
+        self._tls = {} if host is None else {"assert_hostname": host, "server_hostname": host}
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **given: Any) -> None:  # noqa: FBT001, FBT002  requests' signature
-        super().init_poolmanager(connections, maxsize, block, **given)
+        super().init_poolmanager(connections, maxsize, block, **given, **self._tls)
         self.poolmanager.pool_classes_by_scheme = _pools(self._deadline)
 
 
 class Line:
-    """Requests that share one deadline and one set of connections; use it as a context manager."""
+    """Requests that share one deadline and one set of connections; use it as a context manager.
 
-    def __init__(self, seconds: float) -> None:
+    `host` is whose certificate is wanted where the address is called by number.
+    """
+
+    def __init__(self, seconds: float, *, host: str | None = None) -> None:
         self.deadline = Deadline(seconds)
         self._session = requests.Session()
         self._session.trust_env = False
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(self.deadline))
+        self._session.mount("http://", _Adapter(self.deadline))
+        self._session.mount("https://", _Adapter(self.deadline, host))
 
     def __enter__(self) -> Self:
         return self

@@ -133,7 +133,7 @@ def test_no_connection_is_made_to_what_is_not_public(monkeypatch, url, addresses
     def resolve(_host, port, **_more):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in addresses]
 
-    monkeypatch.setattr(jwks.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(jwks.requests.Session, "get", forbidden)
     with pytest.raises(Unavailable):
         fetch(url)
@@ -149,7 +149,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
         asked.update(target=target, **more)
         raise jwks.requests.ConnectionError
 
-    monkeypatch.setattr(jwks.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(jwks.requests.Session, "get", note)
     with pytest.raises(Unavailable):
         fetch("https://keys.example/path?x=1")
