@@ -143,7 +143,7 @@ class Knowledge:
         known = {name: tuple(self.codes(name)) for name in systems if self.find("CodeSystem", name)}
         for pathway in self._pathways.values():
             found += plan_faults(pathway.plan, known, self._canonicals)
-            domains = Domains(pathway.declarations, self._options(pathway.declarations))
+            domains = self.domains(pathway.plan.id)
             found += fact_faults(domains)
             found += [
                 f"{action.id or rule.id}: {fault}"
@@ -153,6 +153,11 @@ class Knowledge:
                 for fault in expression_faults(action.condition, domains)
             ]
         return tuple(dict.fromkeys(found))
+
+    def domains(self, plan: str) -> Domains:
+        """What each fact of a pathway can be worth."""
+        declarations = self.pathway(plan).declarations
+        return Domains(declarations, self._options(declarations))
 
     def _options(self, declarations: Declarations) -> Mapping[str, frozenset[str]]:
         """The plain values that each item of the pathway's forms offers; none for an item that asks for a number."""

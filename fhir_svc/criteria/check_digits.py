@@ -1,4 +1,7 @@
-"""PURE: check digits of codes: a mistyped LOINC or SNOMED CT code is another code, or none."""
+"""PURE: every coded value of an artefact with its place, and whether its check digit is right.
+
+Wider than `checks.code_faults`: the codes that a ValueSet lists, and LOINC's answer codes, have one too.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
+from fhir_svc.criteria.checks import LOINC, SNOMED, is_snomed
+
 _LOINC_CODE = re.compile(r"(?:L[A-Z])?\d{1,7}-\d")
-_SNOMED_CODE = re.compile(r"[1-9]\d{5,17}")
-_TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)  # Verhoeff's permutation; its powers are the rows of the table
-_SIDES = 5  # of the dihedral group in which the digits are multiplied
 _LETTER = ord("0")  # letters of answer and part codes count by their distance from "0"
 
 
@@ -19,7 +20,7 @@ def is_sound(system: str, code: str) -> bool:
     if system == LOINC:
         return bool(_LOINC_CODE.fullmatch(code)) and _luhn(code[:-2]) == int(code[-1])
     if system == SNOMED:
-        return bool(_SNOMED_CODE.fullmatch(code)) and _verhoeff(code)
+        return is_snomed(code)
     return True
 
 
@@ -45,20 +46,3 @@ def _luhn(body: str) -> int:
         value = ord(letter) - _LETTER
         total += value if index % 2 else 2 * value - value // 5 * 9
     return -total % 10
-
-
-def _verhoeff(code: str) -> bool:
-    check = 0
-    for index, digit in enumerate(reversed(code)):
-        value = int(digit)
-        for _ in range(index % 8):
-            value = _TURN[value]
-        check = _times(check, value)
-    return check == 0
-
-
-def _times(left: int, right: int) -> int:
-    """Multiplication in the dihedral group of ten elements."""
-    turned = left % _SIDES + (right if left < _SIDES else -right)
-    flipped = (left >= _SIDES) != (right >= _SIDES)
-    return turned % _SIDES + (_SIDES if flipped else 0)

@@ -6,13 +6,13 @@ form, numbers at and beside a threshold inside the plausible range. No solution 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from fhir_svc.criteria.declarations import Declaration, Declarations, Parameter
 from fhir_svc.criteria.expressions import Binary, Expression, Known, Literal, Logic, Member, Name, Node, Not
-from fhir_svc.record import Json
 
 STEPS = 20_000
 OTHER = "something else"
@@ -40,14 +40,18 @@ def inside(node: Node) -> Iterator[Node]:
 
 @dataclass
 class Space:
-    """The values that each fact of a pathway can have. `options` are the answers that the forms offer, by fact."""
+    """The values that each fact of a pathway can have. `offered` gives the words that a fact can be worth, if any."""
 
     declarations: Declarations
-    options: Mapping[str, tuple[str, ...]]
+    offered: Callable[[str], frozenset[str] | None]
     spoken: dict[str, dict[Known, None]] = field(default_factory=dict)
 
     def hear(self, expressions: Iterable[Expression]) -> None:
         """Learn which values the expressions compare each fact with."""
+        for declared in self.declarations.facts.values():
+            if declared.kind in {"stated", "worst"} and not set(declared.values) & {"true", "false", "unsure"}:
+                for name in declared.of:
+                    self.spoken.setdefault(name, {}).update(dict.fromkeys(declared.values))
         for expression in expressions:
             for node in inside(expression.node):
                 if isinstance(node, Member):
@@ -71,6 +75,19 @@ class Space:
             return None
         return None if found.unit is not None or "unsure" in found.values else found
 
+    def doubts(self, node: Node) -> bool:
+        """Whether a fact that is never true, only unknown or false, speaks here."""
+        waiting, seen = list(node.names()), set[str]()
+        while waiting:
+            found = self.declarations.facts.get(waiting.pop())
+            if found is None or found.name in seen:
+                continue
+            seen.add(found.name)
+            if found.kind == "doubt":
+                return True
+            waiting += [*found.of, *(found.expression.names if found.expression else ())]
+        return False
+
     def domain(self, name: str) -> list[Known | None]:
         """Every value worth trying, unknown last."""
         parameter = self.declarations.parameters.get(name)
@@ -82,8 +99,9 @@ class Space:
         if numbers:
             return [*self._around(name, numbers), None]
         if words:
-            offered = self.options.get(name, (OTHER,))
-            return [*(word for word in words if word in offered or offered == (OTHER,)), *offered, None]
+            offered = self.offered(name)
+            possible = words if offered is None else [word for word in words if word in offered]
+            return [*possible, *sorted((offered or {OTHER}) - set(words)), None]
         return [True, False, None]
 
     def _around(self, name: str, numbers: list[Fraction]) -> list[Known]:
@@ -93,19 +111,27 @@ class Space:
         step = Fraction(1, 10) if any(number.denominator > 1 for number in numbers) else Fraction(1)
         near = [value for number in numbers for value in (number, number + step, number - step)]
         near += [limits.low, limits.high] if limits else []
+        ordered = sorted(numbers)
+        near += [(low + high) / 2 for low, high in pairwise(ordered)]
         return list(dict.fromkeys(value for value in near if limits is None or value in limits))
 
 
 @dataclass
 class Search:
-    """A walk through a space, with the steps that are left."""
+    """A walk through a space. A dead end tells which facts made it, so that others are not tried in vain."""
 
     space: Space
     given: dict[str, Known | None] = field(default_factory=dict)
     steps: int = STEPS
+    _values: dict[str, Known | None] = field(default_factory=dict)
 
     def value(self, name: str) -> Known | None:
         """What a fact is worth as far as things are decided."""
+        if name not in self._values:
+            self._values[name] = self._value(name)
+        return self._values[name]
+
+    def _value(self, name: str) -> Known | None:
         declared = self.space.declared(name)
         if declared is None:
             return self.given.get(name)
@@ -113,9 +139,42 @@ class Search:
             return declared.expression.value(self.value)
         if declared.expression is not None:
             return False if declared.expression.truth(self.value) is False else None
-        return _made(declared, [(self.value(each), bool(self.open([each]))) for each in declared.of])
+        return _made(declared, [(self.value(each), bool(self._open([each]))) for each in declared.of])
 
-    def open(self, names: Iterable[str]) -> list[str]:
+    def solve(self, goal: Node) -> Iterator[Given]:
+        """Each way to make `goal` true that decides no more than it must; Exhausted when it takes too long."""
+        yield from self._solve(goal)
+
+    def _solve(self, goal: Node) -> Generator[Given, None, tuple[bool, frozenset[str]]]:
+        """Yield solutions; give back whether there were any, and the facts that made the dead ends."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise Exhausted
+        truth = goal.value(self.value)
+        if truth is True:
+            yield dict(self.given)
+            return True, frozenset(self.given)
+        undecided = self._open(dict.fromkeys(goal.unsettled(self.value))) if truth is None else []
+        if not undecided:
+            return False, frozenset(self._why_not(goal, wanted=True))
+        name, any_found, guilty = undecided[0], False, frozenset[str]()
+        for value in self.space.domain(name):
+            self._decide(name, value)
+            found, why = yield from self._solve(goal)
+            any_found = any_found or found
+            if name not in why and not found:
+                guilty = why
+                break
+            guilty |= why - {name}
+        self._decide(name)
+        return any_found, guilty
+
+    def _decide(self, name: str, *value: Known | None) -> None:
+        self._values.clear()
+        self.given.pop(name, None)
+        self.given |= dict.fromkeys([name], *value) if value else {}
+
+    def _open(self, names: Iterable[str]) -> list[str]:
         """The undecided leaves below facts, in reading order."""
         found: dict[str, None] = {}
         for name in names:
@@ -123,27 +182,35 @@ class Search:
             if declared is None:
                 found |= {} if name in self.given else {name: None}
             elif declared.expression is not None:
-                found |= dict.fromkeys(self.open(declared.expression.unsettled(self.value)))
+                found |= dict.fromkeys(self._open(declared.expression.unsettled(self.value)))
             else:
-                found |= dict.fromkeys(self.open([each for each in declared.of if self.value(each) is None]))
+                found |= dict.fromkeys(self._open([each for each in declared.of if self.value(each) is None]))
         return list(found)
 
-    def solve(self, goal: Node) -> Iterator[Given]:
-        """Each way to make `goal` true that decides no more than it must; Exhausted when it takes too long."""
-        self.steps -= 1
-        if self.steps < 0:
-            raise Exhausted
-        truth = goal.value(self.value)
-        if truth is True:
-            yield dict(self.given)
-        undecided = self.open(dict.fromkeys(goal.unsettled(self.value))) if truth is None else []
-        if not undecided:
-            return
-        name = undecided[0]
-        for value in self.space.domain(name):
-            self.given[name] = value
-            yield from self.solve(goal)
-        del self.given[name]
+    def _why_not(self, node: Node, *, wanted: bool) -> Iterator[str]:
+        """Decided facts that are enough to keep a part from being `wanted`."""
+        if isinstance(node, Not):
+            yield from self._why_not(node.part, wanted=not wanted)
+        elif isinstance(node, Logic) and node.decisive is wanted:
+            for part in node.parts:
+                yield from self._why_not(part, wanted=wanted)
+        elif isinstance(node, Logic):
+            parts = [part for part in node.parts if part.value(self.value) is not wanted]
+            settled = [part for part in parts if part.value(self.value) is not None]
+            yield from self._why_not((settled or parts)[0], wanted=wanted)
+        elif isinstance(node, Name) and (declared := self.space.declared(node.name)) and declared.kind == "expression":
+            assert declared.expression is not None  # noqa: S101 - it is what the kind says
+            yield from self._why_not(declared.expression.node, wanted=wanted)
+        else:
+            yield from self._decided(node.names())
+
+    def _decided(self, names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            declared = self.space.declared(name)
+            if declared is None:
+                yield from [name] if name in self.given else []
+            else:
+                yield from self._decided((*declared.of, *(declared.expression.names if declared.expression else ())))
 
 
 def _of_parameter(parameter: Parameter) -> tuple[Known, ...]:
@@ -168,5 +235,13 @@ def _made(declared: Declaration, parts: list[tuple[Known | None, bool]]) -> bool
 
 
 def solution(space: Space, goal: Node) -> Given | None:
-    """The first way to make a condition true, None where there is none; Exhausted when that takes too long."""
-    return next(Search(space).solve(goal), None)
+    """A way to make a condition true that needs every fact in it; None where there is none."""
+    found = next(Search(space).solve(goal), None)
+    if found is None:
+        return None
+    needed = dict(found)
+    for name in found:
+        fewer = {each: value for each, value in needed.items() if each != name}
+        if goal.value(Search(space, fewer).value) is True:
+            needed = fewer
+    return needed
