@@ -133,7 +133,11 @@ INDEXED: Final[Mapping[str, Mapping[str, Parameter]]] = {
         "owner": _to("owner"),
         "authored-on": _date("authoredOn"),
     },
-    "Subscription": {**_STATUS},
+    "Subscription": {
+        **_STATUS,
+        "criteria": Parameter("canonical", ("criteria",)),
+        "url": _code("channel.endpoint"),
+    },
 }
 
 EVERYWHERE: Final = frozenset({"_id", "_lastUpdated"})

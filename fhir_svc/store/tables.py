@@ -400,3 +400,40 @@ shadow_evaluations = Table(
     _maybe("error"),  # the code of a failure
     PrimaryKeyConstraint("tenant", "guidance", "criteria"),
 )
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("client"),
+    _text("topic"),
+    Column("filters", Document, nullable=False),
+    _text("status"),
+    _text("endpoint"),
+    _maybe("authorization"),  # sent to the endpoint, shown to nobody
+    _text("content"),
+    Column("heartbeat", Integer),  # seconds
+    _integer("timeout"),  # seconds
+    _integer("most"),  # events in one notification
+    _maybe_moment("ends"),
+    Column("events", BigInteger, nullable=False),  # the highest number given out
+    Column("delivered", BigInteger, nullable=False),  # the highest number that was taken
+    _integer("failures"),  # in a row
+    _maybe_moment("beat_due"),
+    _maybe("reason"),
+    _text("digest"),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("ix_subscriptions_topic", "tenant", "topic"),
+)
+
+subscription_events = Table(
+    "subscription_events",
+    metadata,
+    _text("tenant"),
+    _text("subscription"),
+    Column("number", BigInteger, nullable=False),
+    _moment("at"),
+    _text("focus"),
+    PrimaryKeyConstraint("tenant", "subscription", "number"),
+)

@@ -20,7 +20,7 @@ from fhir_svc.store.tables import Moment, tenants, work
 
 MAX_ATTEMPTS = 5
 REPUBLISH = timedelta(seconds=5)
-LATEST_WINS = frozenset({"clock", "write_back"})  # kinds of which a lane needs one open row only
+LATEST_WINS = frozenset({"clock", "write_back", "notify"})  # kinds of which a lane needs one open row only
 EVALUATES = frozenset({"evaluate", "clock"})
 
 

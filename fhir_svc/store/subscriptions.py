@@ -1,0 +1,156 @@
+"""Subscriptions: who is to be told of what, how far that got, and what happened that they are to be told.
+
+`publish` stands in the transaction that writes the fact, so that a fact and its events come about together. Numbers
+have no gaps: each is taken under the lock of the subscription's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from fhir_svc.store import work
+from fhir_svc.store.clock import clock, later
+from fhir_svc.store.tables import subscription_events as rows
+from fhir_svc.store.tables import subscriptions
+from fhir_svc.subscriptions.facts import Fact, lets_through
+from fhir_svc.subscriptions.notices import Event
+from fhir_svc.subscriptions.terms import ACTIVE, OFF
+
+NOTIFY = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One client's subscription. `events`: the last number given out; `delivered`: the last that was taken.
+
+    `authorization` goes to the endpoint and nowhere else; `reason` is an error code; `failures` are those in a row.
+    """
+
+    tenant: str
+    id: str
+    client: str
+    topic: str
+    filters: Sequence[Sequence[Any]]
+    status: str
+    endpoint: str
+    content: str
+    timeout: int
+    digest: str
+    most: int = 1
+    authorization: str | None = None
+    heartbeat: int | None = None
+    ends: datetime | None = None
+    events: int = 0
+    delivered: int = 0
+    failures: int = 0
+    beat_due: datetime | None = None
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Subscription({self.tenant}/{self.id})"
+
+
+def add(tx: Connection, new: Subscription) -> None:
+    """Keep a new subscription and leave the work of its handshake."""
+    tx.execute(insert(subscriptions).values(asdict(new)))
+    tell(tx, new.tenant, new.id)
+
+
+def tell(tx: Connection, tenant: str, subscription: str) -> None:
+    """Leave the work of telling the subscriber whatever there is to tell."""
+    work.add(tx, tenant=tenant, kind=NOTIFY, subject=subscription, patient=None)
+
+
+def find(tx: Connection, tenant: str, subscription: str, *, lock: bool = False) -> Subscription | None:
+    """Give one subscription; `lock` keeps everybody else from changing it until the transaction ends."""
+    query = select(subscriptions).where(*_this(tenant, subscription))
+    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else Subscription(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+def of_client(tx: Connection, tenant: str, client: str) -> list[Subscription]:
+    """Give every subscription of a client, by id."""
+    mine = (subscriptions.c.tenant == tenant, subscriptions.c.client == client)
+    found = tx.execute(select(subscriptions).where(*mine).order_by(subscriptions.c.id))
+    return [Subscription(**row._mapping) for row in found]  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+def change(tx: Connection, tenant: str, subscription: str, **values: Any) -> None:
+    """Change what is kept of a subscription; the caller holds its lock."""
+    tx.execute(update(subscriptions).where(*_this(tenant, subscription)).values(**values))
+
+
+def sent(tx: Connection, one: Subscription, *, delivered: int) -> None:
+    """Note that the endpoint took a notification: events up to this number, if it held any."""
+    beat = None if one.heartbeat is None else later(timedelta(seconds=one.heartbeat))
+    change(tx, one.tenant, one.id, delivered=delivered, failures=0, beat_due=beat)
+
+
+def remove(tx: Connection, tenant: str, subscription: str) -> None:
+    """Forget a subscription and its events."""
+    mine = (rows.c.tenant == tenant, rows.c.subscription == subscription)
+    tx.execute(delete(rows).where(*mine))
+    tx.execute(delete(subscriptions).where(*_this(tenant, subscription)))
+
+
+def publish(tx: Connection, tenant: str, facts: Sequence[Fact]) -> None:
+    """Number these facts for every subscription that asked for them; one query where nobody did."""
+    if not facts:
+        return
+    listening = (
+        subscriptions.c.tenant == tenant,
+        subscriptions.c.topic.in_({one.topic for one in facts}),
+        subscriptions.c.status != OFF,
+        or_(subscriptions.c.ends.is_(None), subscriptions.c.ends > clock()),
+    )
+    columns = (subscriptions.c.id, subscriptions.c.topic, subscriptions.c.filters)
+    # always in the order of their ids: two transactions that lock several can't wait for each other
+    for row in tx.execute(select(*columns).where(*listening).order_by(subscriptions.c.id)).all():
+        mine = [one for one in facts if one.topic == row.topic and lets_through(row.filters, one)]
+        if mine:
+            _number(tx, tenant, row.id, mine)
+
+
+def _number(tx: Connection, tenant: str, subscription: str, facts: Sequence[Fact]) -> None:
+    taken = tx.execute(
+        update(subscriptions)
+        .where(*_this(tenant, subscription), subscriptions.c.status != OFF)
+        .values(events=subscriptions.c.events + len(facts))
+        .returning(subscriptions.c.events, subscriptions.c.status)
+    ).one_or_none()
+    if taken is None:  # ended or deleted meanwhile
+        return
+    first = taken.events - len(facts) + 1
+    for number, one in enumerate(facts, first):
+        new = {"tenant": tenant, "subscription": subscription, "number": number, "focus": one.focus}
+        tx.execute(insert(rows).values(at=clock(), **new))
+    if taken.status == ACTIVE:
+        tell(tx, tenant, subscription)
+
+
+def events(tx: Connection, one: Subscription, *, first: int, last: int, limit: int) -> list[Event]:
+    """Give the events of a subscription between these numbers, both included, at most `limit`."""
+    mine = (rows.c.tenant == one.tenant, rows.c.subscription == one.id)
+    query = select(rows.c.number, rows.c.at, rows.c.focus).where(*mine, rows.c.number.between(first, last))
+    return [Event(*row) for row in tx.execute(query.order_by(rows.c.number).limit(limit))]
+
+
+def heartbeats_due(tx: Connection) -> list[tuple[str, str]]:
+    """Give tenant and id of the active subscriptions that were told nothing for their heartbeat's period."""
+    due = (subscriptions.c.status == ACTIVE, subscriptions.c.beat_due <= clock())
+    return [(row.tenant, row.id) for row in tx.execute(select(subscriptions.c.tenant, subscriptions.c.id).where(*due))]
+
+
+def ended(tx: Connection) -> list[tuple[str, str]]:
+    """Give tenant and id of the subscriptions whose end has passed and that are not off yet."""
+    over = (subscriptions.c.status != OFF, subscriptions.c.ends <= clock())
+    return [(row.tenant, row.id) for row in tx.execute(select(subscriptions.c.tenant, subscriptions.c.id).where(*over))]
+
+
+def _this(tenant: str, subscription: str) -> tuple[Any, Any]:
+    return subscriptions.c.tenant == tenant, subscriptions.c.id == subscription
