@@ -74,12 +74,14 @@ def draw(points: list[tuple[int, float]]) -> str:
         f'<text x="{at(x, 0)[0]:.1f}" y="{height - bottom + 18}" text-anchor="middle">{x}</text>'
         for x in (0, 1000, 2000, 5000)
     )
+    svg = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="11"'
+    middle = f'text-anchor="middle" transform="rotate(-90 14 {height / 2})"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
+        f'<svg {svg} viewBox="0 0 {width} {height}">'
         f'<rect width="{width}" height="{height}" fill="white"/>{grid}{ticks}'
         f'<polyline points="{line}" fill="none" stroke="#1a5fb4" stroke-width="2"/><g fill="#1a5fb4">{dots}</g>'
         f'<text x="{width / 2}" y="{height - 6}" text-anchor="middle">resources in the record</text>'
-        f'<text x="14" y="{height / 2}" text-anchor="middle" transform="rotate(-90 14 {height / 2})">p50, ms</text></svg>\n'
+        f'<text x="14" y="{height / 2}" {middle}>p50, ms</text></svg>\n'
     )
 
 

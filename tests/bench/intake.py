@@ -1,4 +1,4 @@
-"""A Bundle of 100 entries (95 kB) accepted durably, on SQLite and on PostgreSQL, beside a plain loop over the same bytes."""
+"""A Bundle of 100 entries accepted durably, on SQLite and PostgreSQL, beside a plain loop over the same bytes."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ def main() -> int:
             start = time.perf_counter()
             service.send("POST", "QuestionnaireResponse", response)
             accepted.append(MILLISECONDS * (time.perf_counter() - start))
-            wait_for(lambda p=patient: ehr.search(f"ServiceRequest?subject={p}") or None, "the draft")  # type: ignore[misc]
+            query = f"ServiceRequest?subject={patient}"
+            wait_for(lambda query=query: ehr.search(query) or None, "the draft")  # type: ignore[misc]
             drafted.append(MILLISECONDS * (time.perf_counter() - start))
         memory = proportional_memory(stack)
     durable, arrived = statistics.median(accepted), statistics.quantiles(drafted, n=20)[-1]
-    print(
-        f"one form accepted durably        p50 {durable:7.1f} ms   p95 {statistics.quantiles(accepted, n=20)[-1]:.1f} ms"
-    )
+    slow = statistics.quantiles(accepted, n=20)[-1]
+    print(f"one form accepted durably        p50 {durable:7.1f} ms   p95 {slow:.1f} ms")
     print(f"POST to the draft in the EHR     p50 {statistics.median(drafted):7.1f} ms   p95 {arrived:.1f} ms")
     print(f"memory of the whole stack (PSS)      {memory:7.0f} MB")
     return int(durable >= 20 or arrived >= 1000 or memory >= 500)

@@ -76,7 +76,8 @@ def _difference(was: str, becomes: str) -> str:
     end = 0
     while end < min(len(was), len(becomes)) - start and was[-1 - end] == becomes[-1 - end]:
         end += 1
-    return f"...{was[max(0, start - 50) : start]}[{was[start : len(was) - end]} -> {becomes[start : len(becomes) - end]}]{was[len(was) - end :][:30]}"
+    before, after = was[max(0, start - 50) : start], was[len(was) - end :][:30]
+    return f"...{before}[{was[start : len(was) - end]} -> {becomes[start : len(becomes) - end]}]{after}"
 
 
 def _where(artefact: dict[str, Any], path: tuple[Any, ...]) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
+import json
 import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +22,8 @@ from typing import Any
 
 from tests.bench.mutants import SOURCES, Mutant, of_artefacts, of_source
 
+PROFILES = Path(__file__).resolve().parents[2] / "profiles"
+CHECKING = "tests.criteria.cases.checking"
 ROOMS = ("red_flags", "classification", "safety", "treatment", "longitudinal", "control", "corners")
 
 
@@ -28,29 +33,29 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, module: str, source: str) -> None:
         self._module, self._source = module, source
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """Answer for that one module."""
         return importlib.util.spec_from_loader(name, self) if name == self._module else None
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the mutated source."""
         exec(compile(self._source, self._module, "exec"), module.__dict__)  # noqa: S102 - our own source, mutated
 
 
-def _tables(first: str = "") -> Iterator[Any]:
-    from importlib import import_module
-
+def _tables(first: str) -> Iterator[Any]:
+    """Every case, those of the rule that the mistake names first."""
     tables = [
         (rule, table) for room in ROOMS for rule, table in import_module(f"tests.criteria.cases.{room}").TABLES.items()
     ]
-    for rule, table in sorted(tables, key=lambda pair: f"{pair[0]}" not in first):
+    for _, table in sorted(tables, key=lambda pair: f"{pair[0]}" not in first):
         yield from table
 
 
 def _noticed(name: str) -> str:
-    from tests.criteria.cases.checking import differences
-
+    checking = import_module(CHECKING)
     for case in _tables(name):
         try:
-            found = differences(case)
+            found = checking.differences(case)
         except Exception as failure:  # noqa: BLE001 - whatever it raises, the mistake was noticed
             return type(failure).__name__
         if found:
@@ -58,20 +63,22 @@ def _noticed(name: str) -> str:
     return ""
 
 
+def _artefacts() -> list[dict[str, Any]]:
+    """The knowledge as the service reads it, without importing the service: it may be the one that is mutated."""
+    paths = (path for path in sorted(PROFILES.rglob("*.json")) if "schema" not in path.relative_to(PROFILES).parts)
+    return [json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal) for path in paths]
+
+
 def _try(mutant: Mutant) -> tuple[str, str]:
     if mutant.module:
         sys.meta_path.insert(0, _Served(mutant.module, mutant.apply(None)))
         return mutant.name, _noticed(mutant.name)
-    from fhir_svc.artefacts import load_artefacts
-    from fhir_svc.knowledge import Knowledge
-    from tests.criteria.cases import checking
-    from tests.criteria.cases.building import PROFILES
-
+    checking = import_module(CHECKING)
     try:
-        knowledge = Knowledge(mutant.apply(load_artefacts(PROFILES)))
-    except Exception as failure:  # noqa: BLE001 - the load refuses it
+        knowledge = checking.Knowledge(mutant.apply(_artefacts()))
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the load refuses it
         return mutant.name, f"refused at load: {type(failure).__name__}"
-    checking.knowledge = lambda: knowledge  # type: ignore[assignment]
+    checking.knowledge = lambda: knowledge
     return mutant.name, _noticed(mutant.name)
 
 
@@ -101,29 +108,19 @@ def _run(mutants: list[Mutant], kind: str) -> float:
                 del running[each]
     survived = [mutants[each].name for each, how in sorted(results.items()) if not how]
     score = 100 * (1 - len(survived) / max(1, len(mutants)))
-    print(
-        f"{kind}: {len(mutants)} mistakes, {len(survived)} not noticed, score {score:.1f} %, {time.monotonic() - begun:.0f} s"
-    )
+    took = time.monotonic() - begun
+    print(f"{kind}: {len(mutants)} mistakes, {len(survived)} not noticed, score {score:.1f} %, {took:.0f} s")
     for name in survived:
         print(f"   survived: {name}")
     return score
 
 
 def main() -> int:
-    """Make every mistake; 1 when one in the artefacts is not noticed."""
-    profiles = Path(__file__).resolve().parents[2] / "profiles"
-    import json
-    from decimal import Decimal
-
-    artefacts = [
-        json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-        for path in sorted(profiles.rglob("*.json"))
-        if "schema" not in path.relative_to(profiles).parts
-    ]
+    """Make every mistake; 1 when one in the artefacts is not noticed. A word narrows: `code`, or part of a name."""
     only = sys.argv[2] if len(sys.argv) > 2 else ""
     scores = []
     if only != "code":
-        scores.append(_run([m for m in of_artefacts(artefacts) if only in m.name], "artefacts"))
+        scores.append(_run([mutant for mutant in of_artefacts(_artefacts()) if only in mutant.name], "artefacts"))
     if only in {"", "code"}:
         _run([mutant for path in SOURCES if path.exists() for mutant in of_source(path)], "code")
     return int(min(scores, default=100.0) < 100)
