@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 
+from fhir_svc.criteria.checks import NEVER_TRUE
 from fhir_svc.criteria.declarations import Declaration, Declarations, Parameter
 from fhir_svc.criteria.expressions import Binary, Expression, Known, Literal, Logic, Member, Name, Node, Not
+from fhir_svc.criteria.tracing import SUMMARY
 
 STEPS = 20_000
 OTHER = "something else"
@@ -44,6 +46,7 @@ class Space:
 
     declarations: Declarations
     offered: Callable[[str], frozenset[str] | None]
+    summaries: bool = False  # whether a summary of other rules stands for itself
     spoken: dict[str, dict[Known, None]] = field(default_factory=dict)
 
     def hear(self, expressions: Iterable[Expression]) -> None:
@@ -73,7 +76,8 @@ class Space:
         found = self.declarations.facts.get(name)
         if found is None or (found.kind not in FOLLOWED and found.kind != "expression"):
             return None
-        return None if found.unit is not None or "unsure" in found.values else found
+        whole = found.unit is not None or "unsure" in found.values or (self.summaries and found.role == SUMMARY)
+        return None if whole else found
 
     def doubts(self, node: Node) -> bool:
         """Whether a fact that is never true, only unknown or false, speaks here."""
@@ -83,7 +87,7 @@ class Space:
             if found is None or found.name in seen:
                 continue
             seen.add(found.name)
-            if found.kind == "doubt":
+            if found.kind in NEVER_TRUE:
                 return True
             waiting += [*found.of, *(found.expression.names if found.expression else ())]
         return False
@@ -102,7 +106,8 @@ class Space:
             offered = self.offered(name)
             possible = words if offered is None else [word for word in words if word in offered]
             return [*possible, *sorted((offered or {OTHER}) - set(words)), None]
-        return [True, False, None]
+        declared = self.declarations.facts.get(name)
+        return [False, None] if declared and declared.kind in NEVER_TRUE else [True, False, None]
 
     def _around(self, name: str, numbers: list[Fraction]) -> list[Known]:
         """The thresholds, and what lies just beside them; nothing implausible."""

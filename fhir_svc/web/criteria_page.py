@@ -11,14 +11,6 @@ from fhir_svc.web.wording import wording
 
 blueprint = Blueprint("criteria_page", __name__)
 pages.register(blueprint)
-GRADES = {
-    "G": "guideline or government policy",
-    "D": "diagnostic-accuracy study",
-    "E": "expert consensus or coverage policy",
-    "S": "seed text only",
-    "U": "unverified",
-    "P": "product choice",
-}
 
 
 @blueprint.get("/criteria")
@@ -35,4 +27,10 @@ def criteria() -> Response:
         )
         for pathway in knowledge.pathways.values()
     ]
-    return pages.show("criteria.html", pathways=pathways, grades=GRADES)
+    return pages.show(
+        "criteria.html",
+        pathways=pathways,
+        grades=dict(words.choices(rules_in_words.GRADES)),
+        approval=rules_in_words.APPROVAL,
+        unknown=rules_in_words.UNKNOWN,
+    )

@@ -11,11 +11,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from fhir_svc.criteria.declarations import Declaration, Declarations, Parameter, Range, Window
+from fhir_svc.criteria.examples import Examples, examples
 from fhir_svc.criteria.moments import Span
 from fhir_svc.criteria.plan import Action, Rule, message_reason, order_key
 from fhir_svc.knowledge import Knowledge, Pathway
+from fhir_svc.web.examples_in_words import in_words
 from fhir_svc.web.wording import Wording
 
+APPROVAL: Final = {
+    "title": "No clinician has approved these criteria",
+    "text": "Every threshold needs the sign-off of a licensed clinician before use on people. The words below are "
+    "generated from the artefacts that the software runs; nothing is written by hand.",
+}
+UNKNOWN: Final = {
+    "title": "What unknown does, in every rule",
+    "text": "Each fact is true, false or unknown. “A or B” is true if either is true, else unknown if either is "
+    "unknown. “A and B” is false if either is false, else unknown if either is unknown. A rule acts only when its "
+    "condition is true. If it comes out unknown the rule is “cannot tell”: it is neither met nor cleared, and what is "
+    "missing is named.",
+}
+GRADES: Final = "evidence-grade"
 NAME: Final = re.compile(r"%`([^`]+)`")
 OPTIONS: Final = re.compile(r"%`([^`]+)` in \(([^()]*)\)")
 EQUALS: Final = re.compile(r"%`([^`]+)` (=|!=) '([^']*)'")
@@ -57,11 +72,13 @@ class InWords:
     condition: str
     steps: tuple[Step, ...]
     meanings: tuple[Meaning, ...]
+    examples: tuple[str, ...]
 
 
 def rules(knowledge: Knowledge, pathway: Pathway, words: Wording) -> list[InWords]:
     """Every rule of a pathway, in its order."""
-    return [_rule(rule, pathway.declarations, knowledge, words) for rule in pathway.plan.rules]
+    shown = examples(knowledge, pathway.plan.id)
+    return [_rule(rule, shown[rule.id], pathway.declarations, knowledge, words) for rule in pathway.plan.rules]
 
 
 def settings(pathway: Pathway) -> list[tuple[str, str, str]]:
@@ -100,7 +117,7 @@ def _negations(text: str) -> str:
     return text
 
 
-def _rule(rule: Rule, declared: Declarations, knowledge: Knowledge, words: Wording) -> InWords:
+def _rule(rule: Rule, shown: Examples, declared: Declarations, knowledge: Knowledge, words: Wording) -> InWords:
     action = rule.action
     expressions = [each.condition for each in action.everything() if each.condition is not None]
     names = dict.fromkeys(name for each in expressions for name in each.names)
@@ -115,6 +132,7 @@ def _rule(rule: Rule, declared: Declarations, knowledge: Knowledge, words: Wordi
         condition=_condition(action, declared, words),
         steps=tuple(_steps(action, knowledge, words)),
         meanings=tuple(_meanings(names, declared, words)),
+        examples=tuple(in_words(shown, declared, words)),
     )
 
 
