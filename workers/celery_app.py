@@ -1,6 +1,7 @@
 """The worker role: Celery consumes row ids; every task claims its row in the database and does one step.
 
-Evaluations and deliveries run in processes of their own, so that a slow EHR never delays an evaluation.
+Evaluations, deliveries and notifications run in processes of their own, so that a slow EHR never delays an evaluation
+and a slow subscriber delays neither.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from celery.signals import worker_ready
 
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
-from workers import escalate, evaluate, watchdog, write_back
+from workers import escalate, evaluate, notify, watchdog, write_back
 from workers.desk import configure_logs
 from workers.equipment import Equipment, equip
-from workers.queues import EVALUATE, TASKS, URGENT, WRITE_BACK, celery
+from workers.queues import EVALUATE, NOTIFY, TASKS, URGENT, WRITE_BACK, celery
 from workers.slots import take_name
 from workers.supervisor import supervise
 
 _EVALUATIONS = (URGENT, EVALUATE)
-_ALL = (*_EVALUATIONS, WRITE_BACK)
+_ALL = (*_EVALUATIONS, WRITE_BACK, NOTIFY)
 
 
 def make_app(broker_url: str, equipment: Equipment) -> Celery:
@@ -40,14 +41,21 @@ def make_app(broker_url: str, equipment: Equipment) -> Celery:
     def escalate_row(work_id: str) -> None:
         escalate.run(equipment, work_id)
 
+    def notify_row(work_id: str) -> None:
+        notify.run(equipment, work_id)
+
     app.task(name=TASKS["escalate"], time_limit=escalate.LIMIT)(escalate_row)
     app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
+    app.task(name=TASKS["notify"], time_limit=notify.LIMIT)(notify_row)
     app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
     return app
 
 
 def run_worker(settings: Settings, concurrency: int) -> None:
-    """Work until SIGTERM, which lets running tasks end (at most 25 s). `concurrency`: processes that do work."""
+    """Work until SIGTERM, which lets running tasks end (at most 25 s).
+
+    `concurrency`: processes that evaluate and deliver, beside the one that notifies subscribers.
+    """
     configure_logs(settings.log_level)
     equipment = equip(settings, "")  # before any fork: its memory is shared
     equipment.database.ready()
@@ -62,6 +70,7 @@ def run_worker(settings: Settings, concurrency: int) -> None:
     parts: list[Callable[[], None]] = [
         lambda: _serve(equipment, _EVALUATIONS, evaluators),
         lambda: _serve(equipment, (WRITE_BACK,), writers),
+        lambda: _serve(equipment, (NOTIFY,), 1),
     ]
     supervise(parts)
 

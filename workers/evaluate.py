@@ -15,9 +15,10 @@ from fhir_svc.errors import Broken
 from fhir_svc.evaluation import Write, evaluate, failure
 from fhir_svc.orders.identity import derived
 from fhir_svc.record import Record, Site, Stored
-from fhir_svc.store import patients, resources, tenants, work
+from fhir_svc.store import patients, resources, subscriptions, tenants, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.work import Claim
+from fhir_svc.subscriptions.facts import facts_of_evaluation
 from workers.attempt import Step, attempt
 from workers.equipment import Equipment
 from workers.writing import write, write_all
@@ -128,7 +129,10 @@ def _write(
     tx: Connection, claim: Claim, case: _Case, guidance: Iterable[dict[str, Any]], writes: Iterable[Write]
 ) -> None:
     patient = case.record.patient_id
+    answered = []
     for answer in guidance:
         start = case.guidance.get(answer["id"])
-        write(tx, claim.tenant, patient, Write(answer, start.version if start else None))
-    write_all(tx, claim.tenant, patient, writes, known={one.local for one in case.record.current})
+        if write(tx, claim.tenant, patient, Write(answer, start.version if start else None)):
+            answered.append(answer)
+    made = write_all(tx, claim.tenant, patient, writes, known={one.local for one in case.record.current})
+    subscriptions.publish(tx, claim.tenant, facts_of_evaluation(made, answered, patient))

@@ -12,19 +12,20 @@ from celery import Celery
 from kombu.entity import Exchange, Queue
 from redis import Redis
 
-URGENT, EVALUATE, WRITE_BACK = "urgent", "evaluate", "write_back"
+URGENT, EVALUATE, WRITE_BACK, NOTIFY = "urgent", "evaluate", "write_back", "notify"
 TASKS = {
     "evaluate": "fhir_svc.evaluate",
     "clock": "fhir_svc.evaluate",
     "write_back": "fhir_svc.write_back",
     "escalate": "fhir_svc.escalate",
+    "notify": "fhir_svc.notify",
 }
 
 
 def queue_of(kind: str, *, urgent: bool) -> str:
-    """The queue of a row: urgent evaluations never stand behind others, and neither behind slow EHRs."""
-    if kind == "write_back":
-        return WRITE_BACK
+    """The queue of a row: urgent evaluations never stand behind others, neither behind slow EHRs or subscribers."""
+    if kind in {WRITE_BACK, NOTIFY}:
+        return kind
     return URGENT if urgent else EVALUATE
 
 
@@ -80,7 +81,7 @@ OPTIONS: dict[str, Any] = {
     "control_queue_expires": 10.0,  # seconds; reply queues must not pile up
     "task_default_queue": EVALUATE,
     "task_create_missing_queues": False,  # a misspelt queue is an error, not a queue that nobody reads
-    "task_queues": [_queue(name) for name in (URGENT, EVALUATE, WRITE_BACK)],
+    "task_queues": [_queue(name) for name in (URGENT, EVALUATE, WRITE_BACK, NOTIFY)],
     "task_track_started": False,  # the work table knows
     "enable_utc": True,
 }

@@ -1,7 +1,8 @@
 """The relay: tells the workers, through the broker, which rows are due. It loses nothing: it only reads the table.
 
 Two relays do no harm: a row told twice is claimed once. A broker that is down or full is tried again; meanwhile rows
-stay due. It also does what nobody's message starts: expired leases, deferred Tasks, escalations.
+stay due. It also does what nobody's message starts: expired leases, deferred Tasks, escalations,
+heartbeats of subscriptions.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
 from fhir_svc.store.database import Database
-from workers import escalate
+from workers import escalate, notify
 from workers.desk import Desk, configure_logs
-from workers.queues import EVALUATE, TASKS, WRITE_BACK, celery, queue_of, waiting
+from workers.queues import EVALUATE, NOTIFY, TASKS, WRITE_BACK, celery, queue_of, waiting
 
 _BATCH = 20  # rows told at a time
 _FULL = 20  # messages in a queue beyond which more would only pile up and be told twice: rows stay due
@@ -77,7 +78,7 @@ class Relay:
         with self._desk.database.reading() as tx:
             if not work.any_due(tx, demo=demo, kinds=TASKS):
                 return 0
-        full = {queue for queue in (EVALUATE, WRITE_BACK) if waiting(self._broker, queue) >= _FULL}
+        full = {queue for queue in (EVALUATE, WRITE_BACK, NOTIFY) if waiting(self._broker, queue) >= _FULL}
         kinds = [kind for kind in TASKS if queue_of(kind, urgent=False) not in full]
         with self._desk.database.reading() as tx:
             if full and not work.any_due(tx, demo=demo, kinds=kinds):
@@ -106,6 +107,7 @@ class Relay:
             with self._desk.database.transaction() as tx:
                 work.heartbeat(tx, self._desk.worker, "relay", progressed=True)
             escalate.sweep(self._desk)
+            notify.sweep(self._desk)
 
     def _failed(self, trouble: Exception) -> float:
         """Say so once, and wait longer each time."""

@@ -25,8 +25,13 @@ _ANY = frozenset(  # types without a state machine of ours: the version alone de
 )
 
 
-def write_all(tx: Connection, tenant: str, patient: str, writes: Iterable[Write], *, known: Collection[str]) -> None:
-    """Store what an evaluation wrote and leave its deliveries; `known` are the local references that exist already."""
+def write_all(
+    tx: Connection, tenant: str, patient: str, writes: Iterable[Write], *, known: Collection[str]
+) -> list[dict[str, Any]]:
+    """Store what an evaluation wrote and leave its deliveries; gives what is new.
+
+    `known` are the local references that exist already.
+    """
     new: dict[str, dict[str, Any]] = {}
     for one in writes:
         local = f"{one.resource['resourceType']}/{one.resource['id']}"
@@ -42,6 +47,7 @@ def write_all(tx: Connection, tenant: str, patient: str, writes: Iterable[Write]
     going.sort(key=lambda item: DELIVERED.index(item[1]["resourceType"]))  # what others point to goes first
     rows = [New(local, patient, made.get("priority") in _URGENT) for local, made in going]
     add_new(tx, tenant=tenant, kind="write_back", rows=rows)
+    return list(new.values())
 
 
 def leave_escalation(tx: Connection, tenant: str, task: dict[str, Any]) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from fhir_svc.store import work
+from fhir_svc.store import resources, work
 from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import subscription_events as rows
 from fhir_svc.store.tables import subscriptions
 from fhir_svc.subscriptions.facts import Fact, lets_through
 from fhir_svc.subscriptions.notices import Event
-from fhir_svc.subscriptions.terms import ACTIVE, OFF
+from fhir_svc.subscriptions.terms import ACTIVE, OFF, SUBSCRIPTION
 
 NOTIFY = "notify"
 
@@ -89,6 +89,17 @@ def sent(tx: Connection, one: Subscription, *, delivered: int) -> None:
     """Note that the endpoint took a notification: events up to this number, if it held any."""
     beat = None if one.heartbeat is None else later(timedelta(seconds=one.heartbeat))
     change(tx, one.tenant, one.id, delivered=delivered, failures=0, beat_due=beat)
+
+
+def move(tx: Connection, one: Subscription, status: str, *, reason: str | None = None) -> None:
+    """Bring a subscription and the resource that shows it into another state; the caller holds its lock."""
+    change(tx, one.tenant, one.id, status=status, reason=reason)
+    shown = resources.read(tx, one.tenant, SUBSCRIPTION, one.id)
+    if shown is not None:
+        content = {name: value for name, value in shown.content.items() if name != "error"} | {"status": status}
+        if reason is not None:
+            content["error"] = reason
+        resources.put(tx, one.tenant, content, patient=None, ours=True)
 
 
 def remove(tx: Connection, tenant: str, subscription: str) -> None:

@@ -34,13 +34,14 @@ def test_each_row_is_told_on_the_queue_of_its_kind(store, relay, broker):
     urgent = store.submit("g2", "p2", urgent=True)
     clock = store.add("clock", "p3", "p3")
     delivery = store.add("write_back", "Flag/f1", "p4", urgent=True)
-    store.add("notify", "n1", None)
-    assert relay.turn() == 4
+    notice = store.add("notify", "n1", None)
+    assert relay.turn() == 5
     assert queued(broker, "urgent") == [("fhir_svc.evaluate", f"('{urgent}',)")]
     assert sorted(queued(broker, "evaluate")) == sorted(
         ("fhir_svc.evaluate", f"('{row}',)") for row in (evaluate, clock)
     )
     assert queued(broker, "write_back") == [("fhir_svc.write_back", f"('{delivery}',)")]
+    assert queued(broker, "notify") == [("fhir_svc.notify", f"('{notice}',)")]
 
 
 def test_nothing_of_a_patient_enters_the_broker(store, relay, broker):
