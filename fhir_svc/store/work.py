@@ -222,7 +222,7 @@ def _release(tx: Connection, held: Any) -> int:
 
 
 from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry  # noqa: E402
-from fhir_svc.store.work_watch import Count, Worker, forget_done, heartbeat, summary, workers  # noqa: E402
+from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers, heartbeat, summary, workers  # noqa: E402
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -237,6 +237,7 @@ __all__ = [
     "due",
     "finish",
     "forget_done",
+    "forget_workers",
     "heartbeat",
     "history",
     "quarantine",

@@ -70,6 +70,11 @@ def heartbeat(tx: Connection, worker: str, role: str, *, progressed: bool) -> No
     )
 
 
+def forget_workers(tx: Connection, *, older: timedelta) -> int:
+    """Drop the processes that were last seen this long ago; how many."""
+    return tx.execute(delete(rows_of_workers).where(rows_of_workers.c.seen < later(-older))).rowcount
+
+
 def workers(tx: Connection) -> list[Worker]:
     """Every process that ever reported, the most recently seen first."""
     columns = [rows_of_workers.c[name] for name in Worker.__slots__]

@@ -3,12 +3,15 @@
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import text
 
-from fhir_svc.store import work
+from fhir_svc.store import accounts, clients, sessions, tokens, work
+from fhir_svc.store.clients import Client
 from workers.relay import Relay
 
 
@@ -97,6 +100,42 @@ def test_a_broker_that_comes_back_empty_hears_everything_again(store, relay, val
     assert time.monotonic() - begun < 1
     with store.database.reading() as tx:
         assert [one.role for one in work.workers(tx)] == ["relay"]
+
+
+def test_the_relay_forgets_what_was_done_a_week_ago_and_keeps_what_is_open(store, relay):
+    row, open_ = store.submit("g1"), store.submit("g2", "p2")
+    week_and_day = 8 * 86_400_000
+    with store.database.transaction() as tx:
+        work.finish(tx, [row])
+        work.heartbeat(tx, "long-gone", "worker", progressed=True)
+        clients.add(tx, Client(id="c1", tenant="north", scope="system/*.r", jwks={"keys": []}))
+        tokens.issue(tx, "old", client="c1", tenant="north", scope="system/*.r", lifetime=-timedelta(hours=1))
+        tokens.issue(tx, "new", client="c1", tenant="north", scope="system/*.r", lifetime=timedelta(hours=1))
+        accounts.add(tx, tenant="north", username="alice", name="A", role="admin", password_hash="h")
+        sessions.add(tx, "digest", accounts.by_username(tx, "alice").id)
+        tx.execute(text("UPDATE work SET updated = updated - :ago"), {"ago": week_and_day})
+        tx.execute(text("UPDATE workers SET seen = seen - :ago"), {"ago": week_and_day})
+        tx.execute(text("UPDATE sessions SET seen = seen - :ago"), {"ago": week_and_day})
+    relay._sweep()
+    with store.database.reading() as tx:
+        assert tx.execute(text("SELECT id FROM work")).scalars().all() == [open_]
+        assert tx.execute(text("SELECT count(*) FROM tokens")).scalar() == 1
+        assert tx.execute(text("SELECT count(*) FROM sessions")).scalar() == 0
+        assert [one.role for one in work.workers(tx)] == ["relay"]
+        assert tokens.find(tx, "new") is not None
+
+
+def test_done_work_is_kept_for_days_and_tidied_hourly_only(store, relay):
+    row = store.submit("g1")
+    with store.database.transaction() as tx:
+        work.finish(tx, [row])
+    relay._sweep()
+    with store.database.transaction() as tx:
+        assert tx.execute(text("SELECT id FROM work")).scalars().all() == [row]
+        tx.execute(text("UPDATE work SET updated = 0"))
+    relay._sweep()
+    with store.database.reading() as tx:
+        assert tx.execute(text("SELECT id FROM work")).scalars().all() == [row]
 
 
 def test_the_relay_gives_back_expired_leases(store, relay, broker):
