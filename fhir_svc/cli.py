@@ -10,14 +10,15 @@ from typing import Any
 import click
 
 from fhir_svc import settings as configuration
-from fhir_svc.auth.accounts import hash_password
+from fhir_svc.commands.clients import client
+from fhir_svc.commands.console import open_database
+from fhir_svc.commands.criteria import criteria
+from fhir_svc.commands.tenants import tenant
+from fhir_svc.commands.users import user
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import BadSettings, Settings
-from fhir_svc.store import accounts, audit, clients, tenants
+from fhir_svc.store import audit
 from fhir_svc.store.audit import Head
-from fhir_svc.store.clients import Client
-from fhir_svc.store.database import Database
-from fhir_svc.store.tenants import Tenant
 
 
 class Command(click.Group):
@@ -38,10 +39,6 @@ def main() -> None:
 
 def _settings() -> Settings:
     return configuration.read()
-
-
-def _database() -> Database:
-    return Database(configuration.database_url())
 
 
 # --- roles
@@ -76,135 +73,10 @@ def relay() -> None:
     run(_settings())
 
 
-# --- who takes part
+# --- who takes part, and what is decided by
 
-
-@main.group()
-def tenant() -> None:
-    """EHRs and their sites."""
-
-
-@tenant.command("add")
-@click.argument("name")
-@click.option("--ehr", required=True, metavar="URL", help="FHIR base of its EHR")
-@click.option("--timezone", required=True, metavar="ZONE", help="for example Europe/London")
-@click.option("--ehr-client", metavar="ID", help="who we are to the EHR's authorization server")
-@click.option("--ehr-key", metavar="FILE", type=click.Path(exists=True, dir_okay=False, resolve_path=True))
-@click.option("--identifier-system", "systems", multiple=True, metavar="URI", help="identifies a patient; repeatable")
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="a parameter of the criteria; repeatable")
-def add_tenant(
-    name: str, ehr: str, timezone: str, ehr_client: str | None, ehr_key: str | None, systems: tuple[str, ...],
-    values: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Register an EHR; its drafts go to it alone."""
-    from fhir_svc.site import read_values, read_zone  # noqa: PLC0415 - loads the knowledge
-
-    site = read_values(_settings().profiles_dir, values)
-    new = Tenant(name, ehr.rstrip("/"), read_zone(timezone), ehr_client, ehr_key, systems, site)
-    with _database().transaction() as tx:
-        tenants.add(tx, new)
-    click.echo(f"tenant {name} added")
-
-
-@main.group()
-def client() -> None:
-    """Systems that may call."""
-
-
-@client.command("add")
-@click.argument("client_id", metavar="ID")
-@click.option("--tenant", "tenant_name", required=True, metavar="T")
-@click.option("--scope", required=True, help='for example "system/*.cruds"')
-@click.option("--jwks", required=True, metavar="FILE|URL", help="its public keys")
-@click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="may receive notifications; repeatable")
-def add_client(client_id: str, tenant_name: str, scope: str, jwks: str, endpoints: tuple[str, ...]) -> None:
-    """Register a client with its public keys."""
-    url = jwks if jwks.startswith("https://") else None
-    keys = None if url else _public_keys(Path(jwks))
-    with _database().transaction() as tx:
-        if tenants.find(tx, tenant_name) is None:
-            raise click.ClickException("there is no such tenant")
-        clients.add(tx, Client(client_id, tenant_name, scope, keys, url, endpoints))
-    click.echo(f"client {client_id} added")
-
-
-def _public_keys(path: Path) -> dict[str, Any]:
-    try:
-        keys = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
-        raise click.ClickException("the key set can't be read as JSON") from failure
-    if not isinstance(keys, dict) or not keys.get("keys") or any("d" in key or "k" in key for key in keys["keys"]):
-        raise click.ClickException("the file must hold a JWK Set of public keys alone")
-    return keys
-
-
-@client.command("list")
-def list_clients() -> None:
-    """Every client, one a line."""
-    with _database().reading() as tx:
-        for one in clients.all_of(tx):
-            click.echo(f"{one.id}\t{one.tenant}\t{one.scope}\t{'revoked' if one.revoked else 'active'}")
-
-
-@client.command("revoke")
-@click.argument("client_id", metavar="ID")
-def revoke_client(client_id: str) -> None:
-    """End a client and its tokens, at once."""
-    with _database().transaction() as tx:
-        clients.revoke(tx, client_id)
-    click.echo(f"client {client_id} revoked")
-
-
-@main.group()
-def user() -> None:
-    """People who may sign or mend."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--tenant", "tenant_name", required=True, metavar="T")
-@click.option("--role", required=True, type=click.Choice(["physician", "admin"]))
-@click.option("--practitioner", metavar="ID", help="of their Practitioner in the EHR; physicians need one")
-@click.option("--licence", help="number of the licence to practise; physicians need one")
-@click.option("--full-name", metavar="TEXT", help="as printed beside a signature (default: NAME)")
-def add_user(
-    name: str, tenant_name: str, role: str, practitioner: str | None, licence: str | None, full_name: str | None
-) -> None:
-    """Add a person; the password is asked for, or read from standard input."""
-    if role == "physician" and not (practitioner and licence):
-        raise click.ClickException("a physician needs --practitioner and --licence")
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else input()
-    with _database().transaction() as tx:
-        if tenants.find(tx, tenant_name) is None:
-            raise click.ClickException("there is no such tenant")
-        accounts.add(
-            tx,
-            username=name,
-            name=full_name or name,
-            tenant=tenant_name,
-            role=role,
-            password_hash=hash_password(password),
-            practitioner=practitioner,
-            licence=licence,
-        )
-    click.echo(f"{role} {name} added")
-
-
-@user.command("list")
-def list_users() -> None:
-    """Every person, one a line."""
-    with _database().reading() as tx:
-        for one in accounts.all_of(tx):
-            click.echo(f"{one.username}\t{one.tenant}\t{one.role}\t{'disabled' if one.disabled else 'active'}")
-
-
-@user.command("disable")
-@click.argument("name")
-def disable_user(name: str) -> None:
-    """End an account; what it signed stays signed."""
-    with _database().transaction() as tx:
-        accounts.disable(tx, name)
-    click.echo(f"{name} disabled")
+for group in (tenant, client, user, criteria):
+    main.add_command(group)
 
 
 @main.command()
@@ -237,7 +109,7 @@ def verify_audit(heads: Path | None) -> None:
     noted = None
     if heads is not None and heads.exists():
         noted = {name: Head(**head) for name, head in json.loads(heads.read_text(encoding="utf-8")).items()}
-    with _database().reading() as tx:
+    with open_database().reading() as tx:
         faults = audit.verify(tx, noted)
         ends = audit.heads(tx)
     for fault in faults:
@@ -258,7 +130,7 @@ def database_group() -> None:
 @database_group.command("upgrade")
 def upgrade() -> None:
     """Bring the tables up to date."""
-    _database().upgrade()
+    open_database().upgrade()
     click.echo("up to date")
 
 

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     profiles_dir: Path = Field(
         Path(__file__).resolve().parent.parent / "profiles", description="directory of the knowledge artefacts"
     )
+    shadow_profiles_dir: Path | None = Field(
+        None, description="a new version of the artefacts, evaluated beside the active one; it writes no orders"
+    )
     signing_key: SecretStr = Field(description="PEM of the EC P-384 private key that signs orders")
     audit_key: SecretStr = Field(description="key of the hashes that stand for patients in the audit, 32 characters up")
     demo: bool = Field(False, description="demonstration rows are honoured; only on a loopback `base_url`")
@@ -152,6 +155,12 @@ def database_url(environ: Mapping[str, str] | None = None) -> str:
     if not url:
         raise BadSettings(f"{name}: not given")
     return url
+
+
+def profiles_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The directory of the knowledge artefacts alone, for a command that needs nothing else."""
+    given = os.environ if environ is None else environ
+    return Path(given.get(f"{PREFIX}PROFILES_DIR") or Settings.model_fields["profiles_dir"].default)
 
 
 def _checked(values: dict[str, Any], problems: list[str]) -> Settings:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from fhir_svc.artefacts import load_artefacts
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
 from workers.desk import Desk
 from workers.ehrs import Ehrs
+
+log = structlog.get_logger("fhir_svc.workers")
 
 
 @dataclass
@@ -18,9 +22,22 @@ class Equipment(Desk):
 
     knowledge: Knowledge
     ehrs: Ehrs = field(default_factory=Ehrs)
+    shadow: Knowledge | None = None
 
 
 def equip(settings: Settings, worker: str) -> Equipment:
     """Load what a process needs; the database is not touched yet."""
     knowledge = Knowledge(load_artefacts(settings.profiles_dir))
-    return Equipment(settings, Database(settings.database_url.get_secret_value()), worker, knowledge)
+    database = Database(settings.database_url.get_secret_value())
+    return Equipment(settings, database, worker, knowledge, shadow=_tried_out(settings))
+
+
+def _tried_out(settings: Settings) -> Knowledge | None:
+    """The criteria to run beside those in force; none where they can't be loaded: that must not stop the worker."""
+    if settings.shadow_profiles_dir is None:
+        return None
+    try:
+        return Knowledge(load_artefacts(settings.shadow_profiles_dir))
+    except Exception as trouble:  # noqa: BLE001 - whatever is wrong with a draft of the criteria
+        log.error("shadow.unusable", kind=type(trouble).__name__)  # noqa: TRY400 - the command `criteria check` says what
+        return None

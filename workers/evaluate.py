@@ -19,6 +19,7 @@ from fhir_svc.store import patients, resources, subscriptions, tenants, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.work import Claim
 from fhir_svc.subscriptions.facts import facts_of_evaluation
+from workers import shadow
 from workers.attempt import Step, attempt
 from workers.equipment import Equipment
 from workers.writing import write, write_all
@@ -77,6 +78,8 @@ def _act(equipment: Equipment, claim: Claim) -> None:
             "evaluate", [f"GuidanceResponse/{id_}" for id_, _ in case.submissions], case.record.patient_id, SUCCESS
         )
         equipment.audit(tx, claim.tenant, told)
+    guidance = [id_ for id_, _ in case.submissions]
+    shadow.run(equipment, claim.tenant, case.record, case.site, found.decision, guidance=guidance)
 
 
 def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:

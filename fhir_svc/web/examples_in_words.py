@@ -10,6 +10,9 @@ from fhir_svc.criteria.examples import Examples
 from fhir_svc.criteria.expressions import Known
 from fhir_svc.web.wording import Wording
 
+IN_ITS_UNIT = frozenset({"answer", "latest", "highest", "expression"})
+"""Kinds whose value is in the unit declared; that of others is a count or a share of what is measured in it."""
+
 
 def in_words(shown: Examples, declared: Declarations, words: Wording) -> Iterator[str]:
     """Cases in words: what is enough, and what an empty record gives."""
@@ -21,8 +24,9 @@ def in_words(shown: Examples, declared: Declarations, words: Wording) -> Iterato
 
 def _given(name: str, value: Known | None, declared: Declarations, words: Wording) -> str:
     fact = declared.facts.get(name) or declared.parameters.get(name)
-    unit = words.unit(fact.unit) if fact and fact.unit else ""
-    shown = f" {unit}" if fact and unit != (fact.unit or "").strip("{}[]") else ""
+    own = fact is not None and getattr(fact, "kind", "answer") in IN_ITS_UNIT
+    unit = words.unit(fact.unit) if fact and fact.unit and own else ""
+    shown = f" {unit}" if fact and unit and unit != (fact.unit or "").strip("{}[]") else ""
     if value is None:
         told = "unknown"
     elif isinstance(value, bool):
