@@ -20,6 +20,7 @@ from fhir_svc.web.acts import verify as verifying
 from fhir_svc.web.acts.case import physician
 from fhir_svc.web.arguments import Arguments, read
 from fhir_svc.web.negotiation import body, check_accept, version_of
+from fhir_svc.web.rights import caller, check
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir, version_headers
 
@@ -30,10 +31,10 @@ ORDER: Final = "/fhir/ServiceRequest/<draft_id>"
 
 @blueprint.post(f"{ORDER}/$prepare-signature")
 def prepare_signature(draft_id: str) -> Response:
-    """Version, digest, evidence and blockers; it reads only, so `If-Match` may be left out."""
-    actor = _actor()
+    """Version, digest, evidence and blockers of exactly the version that `If-Match` names."""
+    actor, expected = _actor(), _if_match()
     _arguments()
-    prepared = signing.prepare(services(), actor, draft_id, expected=version_of(request.headers.get("If-Match")))
+    prepared = signing.prepare(services(), actor, draft_id, expected=expected)
     parameters = [_value("version", "valueString", str(prepared.draft.version))]
     parameters.append(_value("digest", "valueString", prepared.digest))
     parameters += [_value("evidence", "valueReference", {"reference": each}) for each in prepared.evidence]
@@ -64,8 +65,11 @@ def sign(draft_id: str) -> Response:
 
 @blueprint.get(f"{ORDER}/$verify-signature")
 def verify_signature(draft_id: str) -> Response:
-    """Recompute everything about the signature."""
-    found = verifying.verify(services(), _actor(), draft_id)
+    """Recompute everything about the signature, for whoever may read the order."""
+    check_accept()
+    reader = caller()
+    check(reader, "ServiceRequest", "r")
+    found = verifying.verify(services(), reader, draft_id)
     parameters = [_value("valid", "valueBoolean", found.valid)]
     if found.signer is not None:
         parameters += [

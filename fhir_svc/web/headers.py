@@ -33,7 +33,7 @@ ALWAYS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-CORS_METHODS: Final = "GET, HEAD, POST, PUT, OPTIONS"
+CORS_METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 CORS_TAKES: Final = (
     "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Exist, If-None-Match, Prefer, "
     "X-Correlation-Id"
@@ -64,6 +64,8 @@ def register(app: Flask, settings: Settings) -> None:
         given = request.headers.get("X-Correlation-Id", "")
         if GIVEN_ID.fullmatch(given):
             answer.headers["X-Correlation-Id"] = given
+        if request.method == "OPTIONS":
+            del answer.headers["Content-Type"]  # an answer without a body is of no type
         _budget(answer, settings)
         _cross_origin(answer, settings.cors_origins)
         return _packed(answer)

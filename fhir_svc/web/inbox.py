@@ -24,7 +24,7 @@ from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
 from fhir_svc.web.acts import screening
 from fhir_svc.web.acts import sign as signing
-from fhir_svc.web.acts.case import patient_of, read_order
+from fhir_svc.web.acts.case import patient_of, physician, read_order
 from fhir_svc.web.login import confirmed
 from fhir_svc.web.services import Services, services
 from fhir_svc.web.sources import describe
@@ -121,7 +121,7 @@ def revise(draft_id: str) -> Response:
 
     def act() -> None:
         with given.database.reading() as tx:
-            order = read_order(tx, actor, draft_id).content
+            order = read_order(tx, physician(actor).tenant, draft_id).content
         change: dict[str, Any] = {"resourceType": "ServiceRequest"}
         if (priority := request.form.get("priority", "")) and priority != order.get("priority"):
             change["priority"] = priority

@@ -20,7 +20,7 @@ from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
 from fhir_svc.web.acts import sign as signing
 from fhir_svc.web.acts import verify as verifying
-from fhir_svc.web.acts.case import REVIEW, kind_of, patient_of, read_order, task_of, waiting
+from fhir_svc.web.acts.case import REVIEW, kind_of, patient_of, physician, read_order, task_of, waiting
 from fhir_svc.web.services import Services
 from fhir_svc.web.wording import wording
 
@@ -39,7 +39,7 @@ def draft(
     """The page of a draft; `failure` is why the form of this name was refused."""
     words = wording(given.knowledge)
     with given.database.reading() as tx:
-        order = read_order(tx, actor, draft_id)
+        order = read_order(tx, physician(actor).tenant, draft_id)
         task = task_of(tx, actor.tenant, draft_id)
         clock = clock_of(tx, actor)
         decidable = order.content.get("status") == "draft" and task is not None and _waits(task.content, clock)

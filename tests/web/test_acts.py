@@ -7,6 +7,7 @@ from tests.web.cast import codes
 from tests.web.drafting import B, Ward
 
 DRAFT_ACTS = {
+    "$prepare-signature": [],
     "$sign": [{"name": "digest", "valueString": "0" * 64}, {"name": "meaning", "valueCode": "approval"}],
     "$decline": [{"name": "reason", "valueCode": "other"}],
     "$defer": [{"name": "until", "valueDateTime": "2099-01-01T00:00:00Z"}],

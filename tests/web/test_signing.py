@@ -59,6 +59,9 @@ def test_anybody_can_verify_the_signature_with_public_keys_alone(ward):
     keys = KeySet.import_key_set(ward.house.app.test_client().get("/.well-known/jwks.json").json)
     jws.deserialize_compact(detached, keys, algorithms=["ES384"], payload=payload)
 
+    told = ward.house.call("GET", f"/fhir/ServiceRequest/{draft}/$verify-signature")  # the EHR, with its token
+    assert told.json["parameter"][0] == {"name": "valid", "valueBoolean": True}
+
     assert carried["type"] == [{"system": "urn:iso-astm:E1762-95:2013", "code": "1.2.840.10065.1.12.1.1"}]
     assert (carried["sigFormat"], carried["who"]["reference"]) == ("application/jose", "Practitioner/pr-alice")
     assert [agent["type"]["coding"][0]["code"] for agent in stated["agent"]] == ["author", "assembler"]

@@ -377,3 +377,17 @@ def test_the_bytes_received_are_kept(house):
     assert house.call("POST", "/fhir/Observation", raw).status_code == 201
     with house.database.reading() as tx:
         assert tx.exec_driver_sql("SELECT raw FROM submissions").scalar_one() == raw
+
+
+def test_create_only_never_overwrites(house):
+    only_new = {"If-None-Match": "*"}
+    first = house.call("PUT", "/fhir/Patient/a", patient("1", id="a"), headers=only_new)
+    again = house.call("PUT", "/fhir/Patient/a", patient("1", id="a", gender="male"), headers=only_new)
+    assert [first.status_code, again.status_code] == [201, 412]
+    assert house.call("GET", "/fhir/Patient/a").json["gender"] == "female"
+
+
+def test_options_answer_without_a_page(house):
+    answer = house.call("OPTIONS", "/fhir/Patient")
+    assert answer.status_code == 200
+    assert "Content-Type" not in answer.headers

@@ -64,9 +64,9 @@ def signer(actor: Actor) -> states.By:
     return states.By(f"Practitioner/{actor.practitioner}", actor.name)
 
 
-def read_order(tx: Connection, actor: Actor, draft_id: str) -> Stored:
+def read_order(tx: Connection, tenant: str, draft_id: str) -> Stored:
     """The current version of an order that this service drafted; NotFound, or Conflict if another system placed it."""
-    order = resources.read(tx, physician(actor).tenant, "ServiceRequest", draft_id)
+    order = resources.read(tx, tenant, "ServiceRequest", draft_id)
     if order is None:
         raise NotFound("There is no such order.")
     if not order.ours:
@@ -96,7 +96,7 @@ def patient_of(resource: Mapping[str, Any]) -> str:
 
 def open_case(tx: Connection, actor: Actor, draft_id: str, expected: int | None) -> Case:
     """A draft that still waits for a decision, with its open Task; `expected` is the version that the caller saw."""
-    order = read_order(tx, actor, draft_id)
+    order = read_order(tx, physician(actor).tenant, draft_id)
     if order.content.get("status") != "draft":
         raise Conflict("This order is no longer a draft.", error="not-a-draft")
     check_version(order, expected)

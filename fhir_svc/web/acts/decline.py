@@ -9,9 +9,10 @@ from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.errors import Unprocessable
 from fhir_svc.orders import states
 from fhir_svc.record import Stored
-from fhir_svc.store import accounts
+from fhir_svc.store import accounts, subscriptions
 from fhir_svc.store.accounts import Account
 from fhir_svc.store.database import Connection
+from fhir_svc.subscriptions.facts import fact
 from fhir_svc.web.acts.case import audited, change_order, change_task, known_code, open_case
 from fhir_svc.web.services import Services
 
@@ -33,6 +34,7 @@ def decline(
         )
         order = change_order(tx, actor.tenant, case, revoked)
         task = change_task(tx, actor.tenant, case, rejected)
+        subscriptions.publish(tx, actor.tenant, [fact("order-declined", order.content, case.patient)])
         audited(tx, actor, "decline", case.patient, [order, task])
     return order
 

@@ -17,8 +17,9 @@ from fhir_svc.orders import provenance, signature, states
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
-from fhir_svc.store import accounts, resources, signatures
+from fhir_svc.store import accounts, resources, signatures, subscriptions
 from fhir_svc.store.database import Connection
+from fhir_svc.subscriptions.facts import fact
 from fhir_svc.web.acts.case import (
     Case,
     audited,
@@ -157,13 +158,14 @@ def _written(
     # the signature covers the version that was read; the activated one is what came of it
     stated["target"].append({"reference": order.reference})
     written = create(tx, actor.tenant, case, stated)
+    subscriptions.publish(tx, actor.tenant, [fact("order-signed", order.content, case.patient)])
     audited(tx, actor, "sign", case.patient, [case.order, order, task, written])
     return Signed(order, written, prepared.digest)
 
 
 def _first_result(tx: Connection, actor: Actor, draft_id: str, digest: str) -> Signed | None:
     """The standing signature if this is the same request again; Conflict if it is another's or covers other bytes."""
-    order = read_order(tx, actor, draft_id)
+    order = read_order(tx, actor.tenant, draft_id)
     found = signatures.find(tx, actor.tenant, order.id)
     if found is None:
         return None

@@ -35,7 +35,7 @@ class Verification:
 def verify(services: Services, actor: Actor, draft_id: str) -> Verification:
     """Recompute everything about an order's signature."""
     with services.database.transaction() as tx:
-        order = read_order(tx, actor, draft_id)
+        order = read_order(tx, actor.tenant, draft_id)
         found = verification(tx, services, actor.tenant, order)
         audited(tx, actor, "verify-signature", patient_of(order.content), [order])
     return found
