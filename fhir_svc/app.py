@@ -27,6 +27,8 @@ from fhir_svc.web import (
     operations,
     outcomes,
     queue_console,
+    subscription_reports,
+    subscriptions,
     token,
 )
 from fhir_svc.web.limits import price
@@ -37,6 +39,8 @@ BLUEPRINTS: Final = (
     capabilities.blueprint,
     operations.blueprint,
     acts_api.blueprint,
+    subscription_reports.blueprint,
+    subscriptions.blueprint,
     fhir_api.blueprint,
     token.blueprint,
     login.blueprint,

@@ -30,6 +30,7 @@ ACTIONS: Final = {
     "vread": "R",
     "history-instance": "R",
     "update": "U",
+    "delete": "D",
     "search-type": "E",
     "transaction": "E",
     "batch": "E",

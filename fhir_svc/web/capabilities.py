@@ -13,13 +13,15 @@ from werkzeug.routing import Rule
 from fhir_svc.auth.assertion import ALGORITHMS
 from fhir_svc.intake.submission import TAKEN
 from fhir_svc.store import audit, resources
-from fhir_svc.web import artefact_reads, negotiation
+from fhir_svc.subscriptions.terms import SUBSCRIPTION
+from fhir_svc.web import artefact_reads, negotiation, subscription_reports
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, SERVED
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir
 
 blueprint = Blueprint("capabilities", __name__)
 BASE: Final = "https://example.org/fhir-svc"
+DESCRIBED: Final = sorted({*SERVED, SUBSCRIPTION})
 DATE: Final = "2026-11-21"  # of this statement's making
 INTERACTIONS: Final = {  # endpoint of the REST routes -> interaction
     "fhir_api.read": "read",
@@ -53,6 +55,7 @@ KINDS: Final = {  # search parameters that are not tokens
     "target": "reference",
     "agent": "token",
     "entity": "reference",
+    "criteria": "string",
     "name": "string",
     "title": "string",
     "url": "uri",
@@ -77,13 +80,18 @@ def smart_configuration() -> Response:
             "grant_types_supported": ["client_credentials"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": sorted(ALGORITHMS, reverse=True),
-            "scopes_supported": ["system/*.cruds", *(f"system/{kind}.{_letters(kind)}" for kind in sorted(SERVED))],
+            "scopes_supported": [
+                "system/*.cruds",
+                *(f"system/{kind}.{_letters(kind)}" for kind in DESCRIBED),
+            ],
             "capabilities": ["client-confidential-asymmetric", "permission-v2", "permission-v1"],
         }
     )
 
 
 def _letters(kind: str) -> str:
+    if kind == SUBSCRIPTION:
+        return "cruds"
     return "crus" if kind in TAKEN else "rs"
 
 
@@ -115,7 +123,7 @@ def statement(app: Flask) -> dict[str, Any]:
             {
                 "mode": "server",
                 "security": _security(),
-                "resource": [_resource(kind, rules) for kind in sorted(SERVED)],
+                "resource": [_resource(kind, rules) for kind in DESCRIBED],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
                 "operation": _operations(rules, None),
             }
@@ -138,6 +146,10 @@ def _security() -> dict[str, Any]:
 
 
 def _resource(kind: str, rules: list[Rule]) -> dict[str, Any]:
+    parameters = [{"name": name, "type": KINDS.get(name, "token")} for name in _parameters(kind)]
+    if kind == SUBSCRIPTION:
+        own = [rule for rule in rules if rule.rule.startswith(f"/fhir/{SUBSCRIPTION}/")]
+        return subscription_reports.claims(_operations(own, kind), parameters)
     codes = [INTERACTIONS[rule.endpoint] for rule in rules if rule.endpoint in INTERACTIONS]
     taken = kind in TAKEN
     told: dict[str, Any] = {
@@ -150,7 +162,7 @@ def _resource(kind: str, rules: list[Rule]) -> dict[str, Any]:
         "conditionalRead": "not-match",
         "conditionalUpdate": taken,
         "conditionalDelete": "not-supported",
-        "searchParam": [{"name": name, "type": KINDS.get(name, "token")} for name in _parameters(kind)],
+        "searchParam": parameters,
     }
     operations = _operations(rules, kind)
     return told | {"operation": operations} if operations else told

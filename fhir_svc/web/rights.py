@@ -26,6 +26,7 @@ ARTEFACTS: Final = frozenset(
         "CodeSystem",
         "StructureDefinition",
         "OperationDefinition",
+        "Basic",
     }
 )
 WRITTEN: Final = frozenset(

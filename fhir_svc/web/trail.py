@@ -20,6 +20,7 @@ INTERACTIONS: Final = {  # what our routes are called -> what FHIR calls it
     "search": "search-type",
     "search_by_form": "search-type",
     "update_where": "update",
+    "subscription_status_of_all": "subscription-status",
     "bundle": "transaction",
     "how_it_went": "read",
 }
