@@ -72,7 +72,8 @@ class Order:
 class Review:
     """Work for a physician that is no order: a review Task. `reason` is a rule id or a review flag.
 
-    `about` is the signed order that the evidence no longer supports, where that is what it is for.
+    `about` is the signed order that the evidence no longer supports, where that is what it is for. `action` is the id
+    of the rule's action that asks for it: what it says to a physician has that name.
     """
 
     reason: str
@@ -81,6 +82,7 @@ class Review:
     level: str | None = None
     text: str = ""
     about: Stored | None = None
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)

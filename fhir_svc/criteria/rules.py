@@ -87,7 +87,9 @@ class Evaluator:
             drawn.wants.append(Want(action.order, action.priority or "routine", rule.id, self._reasons(rule)))
         if action.review:
             text = rule.action.title if action is rule.action else f"{rule.action.title}: {action.text}"
-            drawn.reviews.append(Review(rule.id, action.priority or "routine", (rule.id,), action.level, text))
+            drawn.reviews.append(
+                Review(rule.id, action.priority or "routine", (rule.id,), action.level, text, action=action.id)
+            )
         if action.message is not None:
             self._send(rule, action)
 

@@ -8,8 +8,9 @@ from typing import Any
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import task_definition
 from fhir_svc.orders.identity import derived
+from fhir_svc.orders.sheet import display
 from fhir_svc.orders.states import moment
-from fhir_svc.orders.terms import AIAST, extensions, parts, system
+from fhir_svc.orders.terms import AIAST, concept, extensions, parts
 from fhir_svc.record import Json, Stored
 
 REASON = "external-change"
@@ -35,7 +36,7 @@ def review_task(
         "intent": "order",
         "priority": _PRIORITY,
         "code": definition["code"],
-        "reasonCode": {"coding": [{"system": system("review-reason"), "code": REASON}]},
+        "reasonCode": concept("review-reason", REASON, display(knowledge, "review-reason", REASON)),
         "focus": dict(guidance) if guidance else {"reference": changed.local},
         "basedOn": [{"reference": changed.local}],
         "for": {"reference": subject},

@@ -8,9 +8,9 @@ from datetime import datetime
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import ladder, task_definition
 from fhir_svc.orders.identity import derived
-from fhir_svc.orders.sheet import Resource, identifier, made
+from fhir_svc.orders.sheet import Resource, display, identifier, made
 from fhir_svc.orders.states import moment
-from fhir_svc.orders.terms import BASE, extensions, parts, system
+from fhir_svc.orders.terms import BASE, concept, extensions, parts
 from fhir_svc.orders.writes import Write, Writes
 
 
@@ -43,7 +43,7 @@ def failure(
         focus=reason,
         authoredOn=moment(at),
         lastModified=moment(at),
-        reasonCode={"coding": [{"system": system("review-reason"), "code": "failure"}], "text": texts[0]},
+        reasonCode=concept("review-reason", "failure", display(knowledge, "review-reason", "failure")),
         reasonReference=reason,
         **{"for": {"reference": subject}},
         restriction={"period": {"end": moment(due)}} if due else {},

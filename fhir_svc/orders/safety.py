@@ -171,7 +171,7 @@ def _without_draft(
     seen = {rule for held in (*orders, *(found.order for found in kept)) for rule in held.rules}
     seen |= {rule for review in reviews if review.about is None for rule in (review.reason, *review.rules)}
     return [
-        Review(rule.id, steps.priority_of(rule.level), (rule.id,), rule.level, rule.title)
+        Review(rule.id, steps.priority_of(rule.level), (rule.id,), rule.level, action=rule.id)
         for rule in rules
         if rule.outcome is Outcome.MET and rule.id not in seen and steps.at_least(rule.level, "SOON")
     ]

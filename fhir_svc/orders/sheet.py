@@ -105,8 +105,14 @@ def rule_concept(sheet: Sheet, reason: str, text: str | None = None) -> Resource
     """A rule id or a review flag as a CodeableConcept."""
     titles = {rule.id: rule.title for rule in sheet.decision.rules}
     where = sheet.plan if reason in titles else system("review-flag")
-    shown = text or titles.get(reason)
+    shown = text or titles.get(reason) or display(sheet.knowledge, "review-flag", reason)
     return {"coding": [{"system": where, "code": reason}], **({"text": shown} if shown else {})}
+
+
+def display(knowledge: Knowledge, code_system: str, code: str) -> str | None:
+    """How one of our code systems words a code."""
+    found = knowledge.find("CodeSystem", code_system) or {}
+    return next((held.get("display") for held in found.get("concept", ()) if held["code"] == code), None)
 
 
 def identifier(name: str, value: str) -> Resource:

@@ -13,6 +13,7 @@ from fhir_svc.orders.states import moment
 from fhir_svc.orders.terms import extensions, parts
 
 _SENT = "Communication"
+_NO_DRAFT = "no-draft"  # the wording of a rule that is met, wants orders, and leaves none
 
 
 def approve(sheet: Sheet, order: Order, draft: Resource) -> Resource:
@@ -70,11 +71,11 @@ def _on(held: Review) -> tuple[str, ...]:
 def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None]:
     """What to say, and the target time of the reason itself where it has one, counted from the message that asks."""
     definition = task_definition(sheet.knowledge, "task-review")
-    reasons = (held.reason, "R43") if held.about else (held.reason,)
-    found = [
-        entry for name in reasons for entry in extensions(definition, "wording") if parts(entry, "reason") == [name]
-    ]
-    said = held.text or (parts(found[0], "text")[0] if found else _title(sheet, held.reason))
+    entries = {parts(entry, "reason")[0]: entry for entry in extensions(definition, "wording")}
+    names = (held.action, held.reason, "R43" if held.about else _NO_DRAFT)
+    found = [entries[name] for name in names if name in entries]
+    own = held.text if held.action not in entries else ""
+    said = own or (parts(found[0], "text")[0] if found else _title(sheet, held.reason))
     within = parts(found[0], "within") if found else []
     return said, duration(within[0]) if within else None
 
