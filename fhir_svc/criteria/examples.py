@@ -47,11 +47,9 @@ def examples(knowledge: Knowledge, plan: str) -> Mapping[str, Examples]:
 
 
 def _enough(space: reach.Space, goal: Node) -> reach.Given | None:
+    """With the site's values as the criteria have them."""
+    defaults = {name: parameter.default for name, parameter in space.declarations.parameters.items()}
     try:
-        found = reach.solution(space, goal)
+        return reach.solution(space, goal, defaults)
     except reach.Exhausted:
         return None
-    parameters = space.declarations.parameters
-    return found and {
-        name: value for name, value in found.items() if name not in parameters or parameters[name].default != value
-    }

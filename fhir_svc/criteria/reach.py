@@ -47,6 +47,7 @@ class Space:
     declarations: Declarations
     offered: Callable[[str], frozenset[str] | None]
     summaries: bool = False  # whether a summary of other rules stands for itself
+    shallow: bool = False  # whether every fact does: what is impossible then is impossible
     spoken: dict[str, dict[Known, None]] = field(default_factory=dict)
 
     def hear(self, expressions: Iterable[Expression]) -> None:
@@ -73,7 +74,7 @@ class Space:
 
     def declared(self, name: str) -> Declaration | None:
         """The declaration of a fact that is made of others and followed down; None for a leaf."""
-        found = self.declarations.facts.get(name)
+        found = None if self.shallow else self.declarations.facts.get(name)
         if found is None or (found.kind not in FOLLOWED and found.kind != "expression"):
             return None
         whole = found.unit is not None or "unsure" in found.values or (self.summaries and found.role == SUMMARY)
@@ -239,14 +240,14 @@ def _made(declared: Declaration, parts: list[tuple[Known | None, bool]]) -> bool
     return True if declared.kind == "known" else said in declared.values
 
 
-def solution(space: Space, goal: Node) -> Given | None:
-    """A way to make a condition true that needs every fact in it; None where there is none."""
-    found = next(Search(space).solve(goal), None)
+def solution(space: Space, goal: Node, given: Given | None = None) -> Given | None:
+    """A way to make a condition true, beside what is given, that needs every fact in it; None where there is none."""
+    found = next(Search(space, dict(given or {})).solve(goal), None)
     if found is None:
         return None
     needed = dict(found)
-    for name in found:
+    for name in [each for each in found if each not in (given or {})]:
         fewer = {each: value for each, value in needed.items() if each != name}
         if goal.value(Search(space, fewer).value) is True:
             needed = fewer
-    return needed
+    return {name: value for name, value in needed.items() if name not in (given or {})}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_svc.criteria import links, reach
 from fhir_svc.criteria.declarations import Declarations
@@ -116,11 +116,17 @@ def _alternatives(node: Node) -> Iterator[Node]:
 def _tried(space: reach.Space, goal: Node) -> bool | str | None:
     """Whether anything makes it true; None where the search can't tell, words where it means nothing."""
     try:
-        return reach.solution(space, goal) is not None
+        return _possible(space, goal)
     except reach.Exhausted:
         return None
     except Broken as broken:
         return str(broken)
+
+
+def _possible(space: reach.Space, goal: Node) -> bool:
+    """Tried first with every fact standing for itself, which is quick and enough to rule out."""
+    flat = replace(space, shallow=True)
+    return next(reach.Search(flat).solve(goal), None) is not None and reach.solution(space, goal) is not None
 
 
 def _of_branches(
@@ -142,6 +148,8 @@ def _reached(space: reach.Space, needed: Sequence[Node], before: Sequence[Node])
     goal = Logic(decisive=False, parts=tuple(needed))
     search = reach.Search(space)
     try:
+        if not before:
+            return _possible(space, goal)
         return any(all(each.value(search.value) is not True for each in before) for _ in search.solve(goal))
     except (reach.Exhausted, Broken):
         return True

@@ -1,0 +1,56 @@
+"""`criteria show`: a clinician reads every rule from its artefact, and that nobody has approved it."""
+
+import pytest
+
+from fhir_svc.artefacts import load_artefacts
+from fhir_svc.criteria.examples import examples
+from fhir_svc.criteria.reach import Search
+from fhir_svc.criteria.review import space_of
+from fhir_svc.knowledge import Knowledge
+from tests.cli.conftest import PROFILES
+
+KNOWLEDGE = Knowledge(load_artefacts(PROFILES))
+PATHWAY = KNOWLEDGE.pathway("lbp-lss")
+
+
+def test_every_rule_is_shown_with_evidence_citation_and_examples(console):
+    shown = console.say("criteria", "show")
+    assert "NO CLINICIAN HAS APPROVED THESE CRITERIA" in shown
+    assert "version 1.0.0" in shown
+    for rule in PATHWAY.plan.rules:
+        assert f"\n{rule.id}  {rule.action.title}" in shown
+        assert rule.citation in shown
+    assert shown.count("  met when: ") == shown.count("  evidence: ") == len(PATHWAY.plan.rules)
+    assert "%`" not in shown
+
+
+def test_one_rule_is_shown_with_its_window_unit_and_threshold(console):
+    shown = console.say("criteria", "show", "R03")
+    assert "above 38" in shown
+    assert "last 72 hours" in shown
+    assert "°C" in shown
+    assert "R04  " not in shown
+
+
+def test_a_changed_artefact_is_shown_changed(console, profiles):
+    library = profiles / "Library" / "lbp-lss-facts.json"
+    library.write_text(library.read_text().replace("%`temperature-highest` > 38.0", "%`temperature-highest` > 38.5"))
+    assert "38.5" in console.say("criteria", "show", "R03", "--profiles", str(profiles))
+
+
+def test_a_rule_that_does_not_exist_is_said_so(console):
+    result = console.type("criteria", "show", "R99")
+    assert (result.exit_code, "no such rule" in result.output) == (1, True)
+
+
+@pytest.mark.parametrize("rule", PATHWAY.plan.rules, ids=lambda rule: rule.id)
+def test_the_examples_of_a_rule_do_what_they_say_and_need_every_fact(rule):
+    shown, space = examples(KNOWLEDGE, "lbp-lss")[rule.id], space_of(KNOWLEDGE, "lbp-lss")
+    space.summaries = True
+    defaults = {name: one.default for name, one in PATHWAY.declarations.parameters.items()}
+    for given, truth in ((shown.met, True), (shown.not_met, False)):
+        assert given
+        assert rule.condition.truth(Search(space, defaults | given).value) is truth
+        for name in given.keys() - defaults.keys():
+            fewer = {each: value for each, value in (defaults | given).items() if each != name}
+            assert rule.condition.truth(Search(space, fewer).value) is not truth
