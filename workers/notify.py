@@ -30,6 +30,7 @@ LIMIT = 25  # seconds until Celery kills the process
 _BUDGET = 12.0  # seconds after which a subscription with more to tell makes way for others; plus one timeout
 MOST_FAILURES = 10  # in a row, over about 20 minutes
 _LONGEST_WAIT = 300.0  # seconds
+_LONGEST_ASKED = 3600.0  # seconds that an endpoint may ask for by Retry-After
 
 
 class Later(Untaken):
@@ -129,7 +130,7 @@ def _failed(desk: Desk, letter: _Letter, trouble: Untaken) -> Exception:
         subscriptions.change(tx, to.tenant, to.id, failures=failures)
     if failures >= MOST_FAILURES:
         return Broken("the endpoint failed too often", error=code)
-    wait = max(trouble.retry_after, min(_LONGEST_WAIT, 2.0 ** (failures - 1)))
+    wait = max(min(trouble.retry_after, _LONGEST_ASKED), min(_LONGEST_WAIT, 2.0 ** (failures - 1)))
     return Later("the endpoint did not take it", retry_after=wait, error=code)
 
 
@@ -146,12 +147,11 @@ def sweep(desk: Desk) -> None:
     """Leave the work of heartbeats that are due, and end the subscriptions whose end has passed."""
     with desk.database.reading() as tx:
         beats, over = subscriptions.heartbeats_due(tx), subscriptions.ended(tx)
-    if not beats and not over:
-        return
-    with desk.database.transaction() as tx:
-        for tenant, id_ in sorted(beats):
+    for tenant, id_ in beats:
+        with desk.database.transaction() as tx:
             subscriptions.tell(tx, tenant, id_)
-        for tenant, id_ in sorted(over):
+    for tenant, id_ in over:
+        with desk.database.transaction() as tx:
             current = subscriptions.find(tx, tenant, id_, lock=True)
             if current is not None:
                 subscriptions.move(tx, current, OFF)
