@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from fhir_svc.criteria import links, reach
 from fhir_svc.criteria.declarations import Declarations
-from fhir_svc.criteria.expressions import Expression, Logic, Node, Not
+from fhir_svc.criteria.expressions import Expression, Logic, Name, Node, Not
 from fhir_svc.criteria.plan import Action, Plan, Rule
 from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
@@ -110,7 +110,7 @@ def _of_condition(space: reach.Space, expression: Expression) -> Iterator[str]:
 def _alternatives(node: Node) -> Iterator[Node]:
     for inner in reach.inside(node):
         if isinstance(inner, Logic) and inner.decisive:
-            yield from inner.parts
+            yield from (part for part in inner.parts if not isinstance(part, Name))  # a fact's own condition is tried
 
 
 def _tried(space: reach.Space, goal: Node) -> bool | str | None:
@@ -125,8 +125,8 @@ def _tried(space: reach.Space, goal: Node) -> bool | str | None:
 
 def _possible(space: reach.Space, goal: Node) -> bool:
     """Tried first with every fact standing for itself, which is quick and enough to rule out."""
-    flat = replace(space, shallow=True)
-    return next(reach.Search(flat).solve(goal), None) is not None and reach.solution(space, goal) is not None
+    spaces = (replace(space, shallow=True), space)
+    return all(next(reach.Search(each).solve(goal), None) is not None for each in spaces)
 
 
 def _of_branches(
