@@ -112,6 +112,7 @@ def review(given: Services, actor: Actor, task_id: str, *, failure: FhirSvcError
             "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, None),
             "open": _waits(task.content, clock),
             "outcomes": words.choices("review-outcome"),
+            "asked": worklist.asked(words, task.content),
         }
     trail.leave_alone(Told("read", [task.reference], patient or None), actor)
     problems = [issue.text for issue in failure.issues] if failure else []

@@ -116,7 +116,7 @@ def _item(tx: Connection, tenant: str, words: Wording, at: datetime, task: Store
     kind = kind_of(task.content)
     focus = _focus(tx, tenant, task.content)
     content = focus.content if focus else {}
-    title, why = _order(content) if kind == APPROVE else _review(task.content, content)
+    title, why = _order(content) if kind == APPROVE else _review(words, task.content, content)
     return Item(
         task=task,
         kind=kind,
@@ -142,10 +142,20 @@ def _order(order: Mapping[str, Any]) -> tuple[str, str]:
     return text_of(order.get("code", {})) or "Order", because(order)
 
 
-def _review(task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str]:
-    reason, said = text_of(task.get("reasonCode", {})), task.get("description", "")
+def _review(words: Wording, task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str]:
+    title, said = asked(words, task)
     met = [rule.title for rule in trace.read(guidance).with_outcome(trace.MET)]
-    return reason or said or "Review", said if said and reason else "; ".join(met)
+    return title, said or "; ".join(met)
+
+
+def asked(words: Wording, task: Mapping[str, Any]) -> tuple[str, str]:
+    """What a review is about, and what it asks of a physician; the second is '' where the first says it all."""
+    reason, said = task.get("reasonCode", {}), task.get("description", "")
+    coding = next(iter(reason.get("coding", ())), {})
+    name, code = coding.get("system", "").rpartition("/")[2], coding.get("code", "")
+    title = text_of(reason) or (words.concept(name, code) if code else "") or said or "Review"
+    said = said or words.definition(name, code)
+    return title, said if said != title else ""
 
 
 def because(order: Mapping[str, Any]) -> str:

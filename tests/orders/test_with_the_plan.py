@@ -214,3 +214,64 @@ def walk(element):
     for action in element.get("action", ()):
         yield action
         yield from walk(action)
+
+
+def review_actions(action):
+    """The ids of the actions that ask for a review."""
+    for each in action.get("action", ()):
+        asks = any(held["url"].endswith("/StructureDefinition/review") for held in each.get("extension", ()))
+        if asks:
+            yield each["id"]
+        yield from review_actions(each)
+
+
+def test_every_review_that_the_plan_asks_for_has_a_sentence_of_its_own(knowledge):
+    definition = knowledge.find("ActivityDefinition", "task-review")
+    worded = {
+        held["extension"][0]["valueCode"]: held["extension"][1]["valueString"]
+        for held in definition["extension"]
+        if held["url"].endswith("/wording")
+    }
+    wanted = set(review_actions(knowledge.plan)) - {"R42"}  # R42 asks for nothing that an evaluation writes
+    assert wanted <= set(worded)
+    named = set(worded) - set(knowledge.codes("review-reason")) - set(knowledge.codes("review-flag")) - {"no-draft"}
+    assert named <= wanted | {action["id"] for action in knowledge.plan["action"]}
+    assert all(text.endswith(".") for text in worded.values())
+
+
+REVIEWS = [
+    ({"rf-saddle-numbness": None}, "Missing red-flag answers", "is not cleared until they are known"),
+    ({"rf-saddle-numbness": None, "rf-bilateral-leg-pain-new": "yes"}, "Missing red-flag answers", "today and ask"),
+    ({"rf-night-sweats": "yes"}, "Suspected malignancy", "One warning sign of a tumour"),
+    ({"rf-numbness-spread": "days"}, "Numbness spreading over days", "review the patient today"),
+    (
+        {"rf-saddle-numbness": "yes", "mr-pacemaker": "yes-unknown", "hx-anticoagulant": "yes"},
+        "Radiology must advise",
+        "CT myelography is ruled out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answers", "title", "sentence"), REVIEWS)
+def test_a_review_says_what_is_asked_and_does_not_repeat_its_title(knowledge, answers, title, sentence):
+    told = {name: value for name, value in (NO_RED_FLAG | answers).items() if value is not None}
+    tasks = [write.resource for write in run(knowledge, form(told), patient()).writes]
+    said = {
+        task["reasonCode"]["text"]: task["description"]
+        for task in tasks
+        if task["resourceType"] == "Task" and task["code"]["coding"][0]["code"] == "review"
+    }
+    assert sentence in said[title]
+    assert title not in said[title]
+
+
+def test_a_rule_whose_orders_stand_already_says_so_instead_of_its_title_twice(knowledge):
+    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    foreign = [
+        Stored("ServiceRequest", write.resource["id"], 1,
+               {key: value for key, value in write.resource.items() if key != "identifier"} | {"status": "active"}, T)
+        for write in run(knowledge, *stored).writes if write.resource["resourceType"] == "ServiceRequest"
+    ]  # fmt: skip
+    tasks = [write.resource for write in run(knowledge, *stored, *foreign).writes]
+    (review,) = [each for each in tasks if each["resourceType"] == "Task"]
+    assert review["description"].startswith("What this rule asks for is on order already")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from fhir_svc.store import audit, work, work_faults, work_watch
-from tests.web.drafting import PASSWORD, Ward, set_passwords
+from tests.web.drafting import PASSWORD, B, Ward, set_passwords
 from tests.web.test_acts import events
 
 
@@ -201,6 +201,8 @@ def test_a_blocked_draft_is_screened_and_then_signed(ward):
     draft, session = ward.draft(priority="urgent", blockers=("mr-screening",)), ward.session()
     page = session.page(f"/inbox/drafts/{draft}")
     assert b"Sign this order" not in page.data
+    assert "Yes: MR unsafe" in text_of(page)
+    assert "I do not know" not in text_of(page)  # that is how a patient is asked
     assert session.page(f"/inbox/drafts/{draft}/screening", version="1").status_code == 422
     assert session.page(f"/inbox/drafts/{draft}/screening", version="1", mr="no").status_code == 303
     page = session.page(f"/inbox/drafts/{draft}")
@@ -289,6 +291,21 @@ def test_a_review_is_closed_with_an_outcome_and_a_note(ward):
     assert "Reviewed" in shown
     assert "The patient was seen" in shown
     assert ward.read("Task", review).content["status"] == "completed"
+
+
+def test_a_review_that_only_a_code_names_is_told_in_words(ward):
+    guidance = ward.guidance()
+    coded = {"coding": [{"system": f"{B}/CodeSystem/review-reason", "code": "draft-changed-elsewhere"}]}
+    review = ward.task("review", f"GuidanceResponse/{guidance}", guidance, reasonCode=coded)
+    title, asked = (
+        "The record system changed an order that is an unsigned draft here",
+        "Decide which of the two stands.",
+    )
+    for path in ("/inbox", f"/inbox/reviews/{review}"):
+        shown = text_of(ward.session().page(path))
+        assert title in shown
+        assert "Decide which of the two stands." in shown
+        assert "draft-changed-elsewhere" not in shown
 
 
 # -- markup from outside
