@@ -41,6 +41,7 @@ def prepare(database_url: str, *, ehr: str, jwks: Mapping[str, Any], accounts_fi
                 clients.add(tx, Client(id=CLIENT, tenant=TENANT, scope=SCOPE, jwks=jwks, demo=True))
             else:
                 clients.change_keys(tx, CLIENT, jwks=jwks, jwks_url=None)
+            clients.change_endpoints(tx, CLIENT, [f"{ehr}/Bundle"])  # the sandbox EHR keeps notifications like a record
             return _people(tx, accounts_file)
     finally:
         database.dispose()

@@ -15,7 +15,14 @@ _DEMOGRAPHIC = ("Patient", "Practitioner", "PractitionerRole", "Organization")
 _WRITTEN_BACK = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
 _MEASURED = ("Observation", "Condition", "Procedure", "DiagnosticReport", "ImagingStudy", "QuestionnaireResponse")
 _HELD = ("Device", "DeviceUseStatement", "AllergyIntolerance", "MedicationStatement", "MedicationRequest")
-TYPES = (*_DEMOGRAPHIC, *_WRITTEN_BACK, *_MEASURED, *_HELD, "Communication")
+TYPES = (
+    *_DEMOGRAPHIC,
+    *_WRITTEN_BACK,
+    *_MEASURED,
+    *_HELD,
+    "Communication",
+    "Bundle",
+)  # Bundle: notifications of subscriptions
 _PAGE = 100
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,13 @@ def all_of(tx: Connection, tenant: str | None = None) -> list[Client]:
 def change_keys(tx: Connection, client_id: str, *, jwks: Mapping[str, Any] | None, jwks_url: str | None) -> None:
     """Replace a client's keys (rotation); NotFound when there is no such client."""
     statement = update(clients).where(clients.c.id == client_id).values(jwks=jwks, jwks_url=jwks_url)
+    if not tx.execute(statement).rowcount:
+        raise NotFound("There is no such client.")
+
+
+def change_endpoints(tx: Connection, client_id: str, endpoints: Sequence[str]) -> None:
+    """Replace where a client may have Subscriptions delivered; NotFound when there is no such client."""
+    statement = update(clients).where(clients.c.id == client_id).values(endpoints=list(endpoints))
     if not tx.execute(statement).rowcount:
         raise NotFound("There is no such client.")
 

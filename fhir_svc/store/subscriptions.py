@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from fhir_svc.store import resources, work
+from fhir_svc.store import merges, resources, work
 from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import subscription_events as rows
 from fhir_svc.store.tables import subscriptions
@@ -122,9 +122,16 @@ def publish(tx: Connection, tenant: str, facts: Sequence[Fact]) -> None:
     columns = (subscriptions.c.id, subscriptions.c.topic, subscriptions.c.filters)
     # always in the order of their ids: two transactions that lock several can't wait for each other
     for row in tx.execute(select(*columns).where(*listening).order_by(subscriptions.c.id)).all():
-        mine = [one for one in facts if one.topic == row.topic and lets_through(row.filters, one)]
+        mine = [one for one in facts if one.topic == row.topic and _asked_for(tx, tenant, row.filters, one)]
         if mine:
             _number(tx, tenant, row.id, mine)
+
+
+def _asked_for(tx: Connection, tenant: str, filters: Sequence[Sequence[Any]], one: Fact) -> bool:
+    """A patient is asked for by any id that the patient ever had."""
+    if one.patient is None or all(name != "patient" for name, _ in filters):
+        return lets_through(filters, one, ())
+    return lets_through(filters, one, merges.merged_into(tx, tenant, merges.resolve(tx, tenant, one.patient)))
 
 
 def _number(tx: Connection, tenant: str, subscription: str, facts: Sequence[Fact]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +42,12 @@ _NEW: Mapping[tuple[str, str | None], str] = {
 }
 
 
-def lets_through(filters: Filters, one: Fact) -> bool:
-    """Whether all filters (of each: any of its values) fit the fact."""
-    return all(any(_fits(name, value, one) for value in values) for name, values in filters)
+def lets_through(filters: Filters, one: Fact, patients: Collection[str]) -> bool:
+    """Whether all filters (of each: any of its values) fit the fact; `patients` are all ids of its patient."""
+    return all(any(_fits(name, value, one, patients) for value in values) for name, values in filters)
 
 
-def _fits(name: str, value: str, one: Fact) -> bool:
+def _fits(name: str, value: str, one: Fact, patients: Collection[str]) -> bool:
     if name == "patient":
-        return one.patient == value
-    system, bar, code = value.rpartition("|")
-    return any(known == value if bar else known.rpartition("|")[2] == code for known in one.codes) or (
-        not bar and system == "" and code in one.codes
-    )
+        return value in patients
+    return value in one.codes if "|" in value else any(known.rpartition("|")[2] == value for known in one.codes)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from fhir_svc.store import subscriptions, work
+from fhir_svc.store import merges, subscriptions, work
 from fhir_svc.store.subscriptions import Subscription
 from fhir_svc.subscriptions.facts import Fact
 
@@ -79,6 +79,15 @@ def test_filters_are_all_to_be_met_and_their_values_are_alternatives(sqlite_data
     add(sqlite_database, make(filters=filters))
     publish(sqlite_database, drafted("o1", "p1", "urn:keys|XR_L", "http://loinc.org|24972-2"))
     assert bool(told(sqlite_database)) is heard
+
+
+def test_a_patient_is_asked_for_by_any_id_that_was_merged(database):
+    add(database, make("new", filters=[["patient", ["p1"]]]), make("old", filters=[["patient", ["p-old"]]]))
+    with database.transaction() as tx:
+        merges.alias(tx, T, "p-old", "p1")
+    publish(database, drafted("o1", "p1"))
+    publish(database, drafted("o2", "p-old"))
+    assert [len(told(database, id_)) for id_ in ("new", "old")] == [2, 2]
 
 
 def test_other_tenants_other_topics_and_what_is_off_hear_nothing(database):

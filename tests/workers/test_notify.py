@@ -445,3 +445,12 @@ def test_a_settled_letter_of_a_changed_subscription_changes_nothing(house, desk,
     changed = replace(letter, to=replace(letter.to, digest="another"))
     notify._settle(desk, changed)
     assert house.find().status == "requested"
+
+
+def test_the_sandbox_ehr_keeps_what_it_is_told(house, store, desk, ehr):
+    with store.database.transaction() as tx:
+        clients.change_endpoints(tx, "c1", [f"{ehr.base}/Bundle"])
+    house.subscribe(endpoint=f"{ehr.base}/Bundle")
+    house.publish("o1")
+    house.work(desk)
+    assert [status(one)["type"] for one in ehr.all("Bundle")] == ["handshake", "event-notification"]
