@@ -164,7 +164,7 @@ def highest(levels: list[str | None]) -> str | None:
 def find(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: str = "lbp-lss") -> Findings:
     """What the rules of a plan find over a patient's record at T."""
     pathway = knowledge.pathway(plan)
-    case = Case(record, pathway.declarations, KINDS, site, at, knowledge.vocabulary)
+    case = Case(record, pathway.declarations, KINDS, _own(site, pathway, knowledge), at, knowledge.vocabulary)
     evaluator = Evaluator(case, pathway)
     outcomes = [evaluator.judge(rule) for rule in pathway.plan.rules]
     drawn = evaluator.drawn
@@ -189,6 +189,13 @@ def find(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: s
         data_required=any(rule.data_required for rule in met),
         next_change=case.next_change,
     )
+
+
+def _own(site: Site, pathway: Pathway, knowledge: Knowledge) -> Site:
+    """The site without its values for other pathways; one that no pathway has stays, and is refused."""
+    others = {name for other in knowledge.pathways.values() for name in other.declarations.parameters}
+    others -= pathway.declarations.parameters.keys()
+    return Site(site.timezone, {name: value for name, value in site.values.items() if name not in others})
 
 
 def _all_missing(drawn: Drawn, outcomes: list[RuleOutcome]) -> tuple[str, ...]:

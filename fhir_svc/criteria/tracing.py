@@ -58,6 +58,7 @@ class Trail:
             whole = declared is None or declared.kind not in DERIVED
             if whole or (declared is not None and declared.role == SUMMARY and not through):
                 yield name
+                yield from (each for each in declared.of if each not in self._facts) if declared else ()
             elif declared is not None:
                 if declared.kind == "score" or declared.unit is not None:
                     yield name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from fhir_svc.auth.actor import Role
+from fhir_svc.store import shadow
 from fhir_svc.web import pages, rules_in_words
 from fhir_svc.web.services import services
 from fhir_svc.web.wording import wording
@@ -16,7 +17,9 @@ pages.register(blueprint)
 @blueprint.get("/criteria")
 def criteria() -> Response:
     """Every rule of every pathway in plain words, its version, and that no clinician has approved it."""
-    pages.need(Role.PHYSICIAN, Role.ADMIN)
+    actor = pages.need(Role.PHYSICIAN, Role.ADMIN)
+    with services().database.reading() as tx:
+        beside = shadow.tallies(tx, actor.tenant)
     knowledge = services().knowledge
     words = wording(knowledge)
     pathways = [
@@ -33,4 +36,5 @@ def criteria() -> Response:
         grades=dict(words.choices(rules_in_words.GRADES)),
         approval=rules_in_words.APPROVAL,
         unknown=rules_in_words.UNKNOWN,
+        beside=beside,
     )

@@ -1,0 +1,80 @@
+"""What a site chose decides as it chose, and the trace shows the choice where it mattered."""
+
+import pytest
+
+from tests.criteria.cases.building import CLAUDICATION, STENOSIS, calm, day, injection, report
+from tests.criteria.cases.checking import record_of, run
+
+WISHES = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes", "hx-last-esi-relief": "ge50-ge3mo"}
+INJECTION = [calm(WISHES), report(day(200), conclusion=STENOSIS)]
+THREE = [injection(day(300)), injection(day(200)), injection(day(100))]
+MRI = calm({"hx-radicular-leg-pain": "yes", "hx-wants-intervention": "yes"})
+
+CHOICES = {
+    "a cap of three or four epidurals": ([*INJECTION, THREE], {"epidural-cap": 4}, "R21", "not-met", "met", 4),
+    "epidurals for claudication": (
+        [calm(WISHES | CLAUDICATION), report(day(200), conclusion=STENOSIS), injection(day(100))],
+        {"epidurals-for-claudication": False},
+        "R21",
+        "met",
+        "not-met",
+        False,
+    ),
+    "routine imaging outside specialist care": (
+        [MRI],
+        {"imaging-outside-specialist-care": False},
+        "R11",
+        "met",
+        "not-met",
+        False,
+    ),
+    "the window of earlier imaging": (
+        [MRI, report(day(100))],
+        {"imaging-window-days": 90},
+        "R11",
+        "not-met",
+        "met",
+        90,
+    ),
+    "the same, at the rule that looks for it": (
+        [MRI, report(day(100))],
+        {"imaging-window-days": 90},
+        "R16",
+        "met",
+        "not-met",
+        90,
+    ),
+}
+
+
+def facts(seen, rule):
+    guidance = seen.evaluation.guidance[0]
+    trace = next(one for one in guidance["contained"] if one["resourceType"] == "Parameters")["parameter"]
+    for one in trace:
+        parts = {part["name"]: part for part in one.get("part", ())}
+        if one["name"] == "rule" and parts["id"]["valueString"] == rule:
+            named = [{part["name"]: part for part in one["part"]} for one in one["part"] if one["name"] == "fact"]
+            return {
+                part["name"]["valueCode"]: next(v for k, v in part["value"].items() if k.startswith("value"))
+                for part in named
+                if "value" in part
+            }
+    raise KeyError(rule)
+
+
+@pytest.mark.parametrize(("given", "values", "rule", "without", "chosen", "shown"), CHOICES.values(), ids=CHOICES)
+def test_a_choice_decides_and_is_shown(given, values, rule, without, chosen, shown):
+    record = record_of(given)
+    usual, other = run(record), run(record, values=values)
+    assert (usual.rules[rule], other.rules[rule]) == (without, chosen)
+    if rule != "R11" or "imaging-window-days" not in values:
+        (name,) = values
+        assert facts(other, rule)[name] == shown
+        assert facts(usual, rule)[name] != shown
+
+
+def test_a_choice_that_mattered_nowhere_is_shown_nowhere():
+    seen = run(record_of([calm()]), values={"young-age": 50})
+    shown = {name for rule in seen.rules for name in facts(seen, rule)}
+    assert "unknown-implant-swaps" in shown
+    assert "clock-tolerance" not in shown
