@@ -1,4 +1,4 @@
-"""The acts of physicians as FHIR operations (`/fhir/ServiceRequest/{id}/$sign` and so on), and the public keys."""
+"""The acts of people as FHIR operations (`/fhir/ServiceRequest/{id}/$sign` and so on), and the public keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import PreconditionRequired
 from fhir_svc.intake.parse import read_json
 from fhir_svc.record import Stored
+from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.acts import complete as completing
 from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
@@ -124,6 +125,22 @@ def record_screening(draft_id: str) -> Response:
     given = _arguments(once=names)
     answers = {name: code for name in names if (code := given.word(name)) is not None}
     return _stored(screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers))
+
+
+@blueprint.post(f"{ORDER}/$enter-in-error")
+def enter_in_error(draft_id: str) -> Response:
+    """Mark an order as entered in error; an admin's act, so nothing clinical comes back."""
+    check_accept()
+    actor, expected = annulling.administrator(g.get("actor")), _if_match()
+    given = _arguments(once=("reason", "text"))
+    order = annulling.annul(
+        services(), actor, draft_id, expected=expected, reason=_needed(given, "reason"), text=given.word("text")
+    )
+    told = [
+        _value("version", "valueString", str(order.version)),
+        _value("status", "valueCode", order.content["status"]),
+    ]
+    return _parameters(told, order)
 
 
 @blueprint.post("/fhir/Task/<task_id>/$complete")

@@ -24,6 +24,7 @@ Json = Mapping[str, Any]
 NOTHING: Final = (False, "no", "none", "never")  # decides the order of display, nothing else
 STUDIES: Final = frozenset({"DiagnosticReport", "ImagingStudy", "ServiceRequest", "Procedure"})
 MOST_RELATED: Final = 50
+MOST_TOLD: Final = 5
 UNFINISHED: Final = frozenset({"in-progress", "data-requested"})
 
 
@@ -72,6 +73,15 @@ class Study:
     when: str | None
     status: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message for the patient: what it is about, when it was asked for, and its words."""
+
+    title: str
+    when: str
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,27 @@ def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
     wanted = [("requisition", f"{requisition.get('system', '')}|{requisition['value']}")]
     found = resources.search(tx, tenant, "ServiceRequest", wanted, sort=None, count=MOST_RELATED, cursor=None)
     return [each for each in found.entries if each.id != order.id and each.ours]
+
+
+def told(tx: Connection, tenant: str, order: Stored) -> list[Told]:
+    """What the patient was told up to the last change of this order, newest first: its own evaluation comes first."""
+    subject = order.content.get("subject", {}).get("reference", "")
+    found = resources.search(
+        tx, tenant, "CommunicationRequest", [("subject", subject)], sort="-authored", count=MOST_RELATED, cursor=None
+    )
+    messages = [
+        each
+        for each in found.entries
+        if each.ours and any(one.get("reference") == subject for one in each.content.get("recipient", ()))
+    ]
+    if order.content.get("status") != "draft":
+        messages = [each for each in messages if each.received <= order.received]
+    return [_told(each.content) for each in messages[:MOST_TOLD]]
+
+
+def _told(message: Json) -> Told:
+    texts = tuple(each["contentString"] for each in message.get("payload", ()) if "contentString" in each)
+    return Told(text_of(next(iter(message.get("reasonCode", ())), {})), message.get("authoredOn", ""), texts)
 
 
 def changes_by_hand(tx: Connection, tenant: str, order: Stored) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""`/queue`: an admin's view of the work and the workers, and the two things that may be done to work that is stuck.
+"""`/queue`: an admin's view of the work and the workers, what may be done to stuck work, and orders entered in error.
 
 No clinical content: kinds, states, counts, ages, error codes and opaque ids. Reasons that admins type are kept with the
 work's history and not shown to anybody else's tenant.
@@ -20,7 +20,9 @@ from fhir_svc.store import tenants, work, work_faults, work_watch
 from fhir_svc.store.database import now
 from fhir_svc.store.work_watch import Count, Worker
 from fhir_svc.web import moments, pages, trail
+from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.services import services
+from fhir_svc.web.wording import wording
 
 blueprint = Blueprint("queue_console", __name__)
 pages.register(blueprint)
@@ -28,6 +30,7 @@ STATES: Final = ("due", "leased", "quarantined", "done", "discarded")
 SILENT: Final = timedelta(seconds=60)  # a worker reports every few seconds; after this it is shown as silent
 FORGOTTEN: Final = timedelta(hours=24)
 LONGEST_REASON: Final = 500
+ORDER: Final = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,25 @@ def requeue(work_id: str) -> Response:
 def discard(work_id: str) -> Response:
     """Quarantined work is given up."""
     return _settle(work_id, "discard")
+
+
+@blueprint.post("/queue/entered-in-error")
+def entered_in_error() -> Response:
+    """An order of ours, named by its id, is marked as entered in error."""
+    actor = pages.need(Role.ADMIN)
+    order_id, reason = (
+        request.form.get("order", "").strip().removeprefix("ServiceRequest/"),
+        request.form.get("reason", ""),
+    )
+    text = request.form.get("text", "").strip() or None
+    try:
+        if not order_id or not reason or len(text or "") > LONGEST_REASON:
+            raise Unprocessable("Give the order's id and a reason.", error="reason-missing")
+        annulling.annul(services(), actor, order_id, expected=None, reason=reason, text=text)
+    except FhirSvcError as failure:
+        pages.refused(annulling.ACT, failure)
+        return _overview(actor, failure=failure, about=ORDER)
+    return pages.go(url_for("queue_console.overview", marked="yes"))
 
 
 def _settle(work_id: str, act: str) -> Response:
@@ -96,6 +118,9 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         about=about,
         reason=reason,
         seconds=seconds,
+        kept=request.form if about == ORDER else {},
+        marked="marked" in request.args,
+        reasons=wording(services().knowledge).choices(annulling.REASONS),
     )
 
 

@@ -56,6 +56,7 @@ def draft(
             "due": worklist.due_of(task.content) if task else None,
             "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
             "siblings": reading.siblings(tx, actor.tenant, order),
+            "told": reading.told(tx, actor.tenant, order),
             "by_hand": reading.changes_by_hand(tx, actor.tenant, order),
             "prepared": signing.preparation(tx, actor.tenant, order),
             "verified": verifying.verification(tx, given, actor.tenant, order),

@@ -151,7 +151,7 @@ def _review(words: Wording, task: Mapping[str, Any], guidance: Mapping[str, Any]
 def asked(words: Wording, task: Mapping[str, Any]) -> tuple[str, str]:
     """What a review is about, and what it asks of a physician; the second is '' where the first says it all."""
     reason, said = task.get("reasonCode", {}), task.get("description", "")
-    coding = next(iter(reason.get("coding", ())), {})
+    coding: Mapping[str, Any] = next(iter(reason.get("coding", ())), {})
     name, code = coding.get("system", "").rpartition("/")[2], coding.get("code", "")
     title = text_of(reason) or (words.concept(name, code) if code else "") or said or "Review"
     said = said or words.definition(name, code)

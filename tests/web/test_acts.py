@@ -4,7 +4,7 @@ import pytest
 
 from fhir_svc.store import accounts, audit
 from tests.web.cast import codes
-from tests.web.drafting import B, Ward
+from tests.web.drafting import B, Ward, values
 
 DRAFT_ACTS = {
     "$prepare-signature": [],
@@ -322,3 +322,63 @@ def deliveries(ward):
 def work_of(ward):
     with ward.house.database.reading() as tx:
         return set(map(tuple, tx.exec_driver_sql("SELECT kind, subject FROM work").all()))
+
+
+# -- entered in error: an admin's act
+
+
+ERROR = {"name": "reason", "valueCode": "entered-in-error"}
+
+
+def test_an_admin_marks_a_draft_as_entered_in_error_and_sees_nothing_of_it(ward):
+    draft = ward.draft()
+    wrong = {"name": "text", "valueString": "Wrong record"}
+    answer = ward.session("ada").act(f"ServiceRequest/{draft}/$enter-in-error", ERROR, wrong, etag=1)
+    assert answer.status_code == 200, answer.data
+    assert values(answer) == {"version": ["2"], "status": ["entered-in-error"]}
+    assert answer.headers["ETag"] == 'W/"2"'
+    order, task = ward.read("ServiceRequest", draft).content, ward.task_of(draft).content
+    (why,) = [held for held in order["extension"] if "valueCodeableConcept" in held]
+    assert order["status"] == "entered-in-error"
+    assert why["valueCodeableConcept"]["coding"][0]["code"] == "entered-in-error"
+    assert why["valueCodeableConcept"]["text"] == "Wrong record"
+    assert (task["status"], task["statusReason"]["text"]) == ("cancelled", "Wrong record")
+    (told,) = events(ward, "enter-in-error")
+    assert f"ServiceRequest/{draft}/_history/2" in str(told.content["entity"])
+    assert deliveries(ward) == {f"ServiceRequest/{draft}", ward.task_of(draft).local}
+    assert ward.session().act(f"ServiceRequest/{draft}/$decline", ERROR, etag=2).status_code == 422
+    again = ward.session("ada").act(f"ServiceRequest/{draft}/$enter-in-error", ERROR, etag=2)
+    assert (again.status_code, codes(again)) == (409, ["order-state"])
+
+
+def test_a_signed_order_is_marked_and_its_closed_task_stays(ward):
+    draft, session = ward.draft(), ward.session()
+    assert session.sign(draft, digest_of(session, draft)).status_code == 200
+    answer = ward.session("ada").act(f"ServiceRequest/{draft}/$enter-in-error", ERROR, etag=2)
+    assert answer.status_code == 200
+    assert ward.read("ServiceRequest", draft).content["status"] == "entered-in-error"
+    assert ward.task_of(draft).content["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("who", "parameters", "etag", "status"),
+    [
+        ("alice", [ERROR], 1, 403),
+        ("ada", [ERROR], None, 428),
+        ("ada", [ERROR], 7, 412),
+        ("ada", [], 1, 422),
+        ("ada", [{"name": "reason", "valueCode": "because"}], 1, 422),
+    ],
+)
+def test_marking_an_error_needs_an_admin_a_reason_and_the_version(ward, who, parameters, etag, status):
+    draft = ward.draft()
+    answer = ward.session(who).act(f"ServiceRequest/{draft}/$enter-in-error", *parameters, etag=etag)
+    assert answer.status_code == status
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
+def test_an_admin_marks_no_order_of_the_record_system_nor_of_another_tenant(ward):
+    placed = {"resourceType": "ServiceRequest", "id": "placed", "status": "active", "intent": "order"}
+    ward.store(placed | {"subject": {"reference": "Patient/p1"}}, ours=False)
+    assert ward.session("ada").act("ServiceRequest/placed/$enter-in-error", ERROR, etag=1).status_code == 409
+    assert ward.session("ada").act("ServiceRequest/elsewhere/$enter-in-error", ERROR, etag=1).status_code == 404

@@ -110,6 +110,32 @@ def test_an_empty_worklist_says_so(ward):
 # -- one draft
 
 
+def message(ward, identity, to, title, text):
+    ward.store(
+        {
+            "resourceType": "CommunicationRequest",
+            "id": identity,
+            "status": "active",
+            "subject": {"reference": "Patient/p1"},
+            "recipient": [to],
+            "reasonCode": [{"text": title}],
+            "payload": [{"contentString": text}],
+            "authoredOn": "2026-03-01T08:00:00Z",
+        }
+    )
+
+
+def test_a_draft_shows_what_the_patient_was_told_and_nothing_told_to_others(ward):
+    draft, session = ward.draft(), ward.session()
+    assert "No message was made for the patient." in text_of(session.page(f"/inbox/drafts/{draft}"))
+    message(ward, "m1", {"reference": "Patient/p1"}, "Speak with a clinician today", "We have asked <b>someone</b>.")
+    message(ward, "m2", {"display": "Clinician on call"}, "Notify the clinician on call", "Acknowledge.")
+    page = session.page(f"/inbox/drafts/{draft}")
+    assert "Speak with a clinician today 1 Mar 2026, 08:00 GMT" in text_of(page)
+    assert b"We have asked &lt;b&gt;someone&lt;/b&gt;." in page.data
+    assert "Notify the clinician on call" not in text_of(page)
+
+
 def test_a_draft_shows_its_whole_basis(ward):
     page = ward.session().page(f"/inbox/drafts/{ward.draft(blockers=('mr-screening',))}")
     shown = text_of(page)
@@ -297,10 +323,7 @@ def test_a_review_that_only_a_code_names_is_told_in_words(ward):
     guidance = ward.guidance()
     coded = {"coding": [{"system": f"{B}/CodeSystem/review-reason", "code": "draft-changed-elsewhere"}]}
     review = ward.task("review", f"GuidanceResponse/{guidance}", guidance, reasonCode=coded)
-    title, asked = (
-        "The record system changed an order that is an unsigned draft here",
-        "Decide which of the two stands.",
-    )
+    title = "The record system changed an order that is an unsigned draft here"
     for path in ("/inbox", f"/inbox/reviews/{review}"):
         shown = text_of(ward.session().page(path))
         assert title in shown
@@ -360,6 +383,23 @@ def test_the_queue_tells_an_admin_how_the_work_stands(ward, queue):
     assert "worker-1" in shown
     assert queue[2] not in shown  # another tenant's
     assert "Erin" not in shown
+
+
+def test_an_admin_marks_an_order_by_its_id_and_reads_nothing_of_it(ward):
+    draft, session = ward.draft(), ward.session("ada")
+    form = {"order": draft, "reason": "entered-in-error", "text": "Wrong record"}
+    missing = session.page("/queue/entered-in-error", **(form | {"reason": ""}))
+    assert missing.status_code == 422
+    assert draft in missing.get_data(as_text=True)
+    assert session.page("/queue/entered-in-error", **(form | {"order": "none"})).status_code == 404
+    done = session.page("/queue/entered-in-error", **form)
+    assert done.status_code == 303
+    shown = text_of(session.page(done.headers["Location"]))
+    assert "The order is marked as entered in error" in shown
+    assert "MRI" not in shown
+    assert ward.read("ServiceRequest", draft).content["status"] == "entered-in-error"
+    assert ward.session().page("/queue/entered-in-error", **form).status_code == 403
+    assert [one.content["outcome"] for one in events(ward, "enter-in-error")].count("0") == 1
 
 
 @pytest.mark.parametrize(("act", "state"), [("requeue", "due"), ("discard", "discarded")])
