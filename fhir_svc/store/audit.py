@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.record import Stored
 from fhir_svc.store import body, cursors, periods
-from fhir_svc.store.clock import now
+from fhir_svc.store.clock import clock
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.tables import audit, audit_heads
 
@@ -46,55 +47,65 @@ class Fault:
 
 def record(tx: Connection, tenant: str, event: Mapping[str, Any]) -> None:
     """Append an AuditEvent to the tenant's chain, locking it: the last write of a transaction."""
-    recorded = now(tx)
-    content = {**event, "id": event.get("id") or str(uuid4())}
-    raw = body.canonical(content)
-    head = _next(tx, tenant)
-    chained = _hash(tenant, head.sequence, head.hash, raw)
-    tx.execute(
-        insert(audit).values(
-            tenant=tenant,
-            sequence=head.sequence,
-            id=content["id"],
-            recorded=recorded,
-            previous=head.hash,
-            hash=chained,
-            body=raw,
-            **_searchable(content),
-        )
-    )
-    tx.execute(audit_heads.update().where(audit_heads.c.tenant == tenant).values(hash=chained))
+    record_many(tx, tenant, [event])
 
 
-def _next(tx: Connection, tenant: str) -> Head:
-    """Lock the chain and count on; the hash is still that of the entry before."""
-    statement: Any = postgresql.insert(audit_heads) if tx.dialect.name == "postgresql" else sqlite.insert(audit_heads)
-    row = tx.execute(
-        statement.values(tenant=tenant, sequence=1, hash=START)
-        .on_conflict_do_update(index_elements=["tenant"], set_={"sequence": audit_heads.c.sequence + 1})
-        .returning(audit_heads.c.sequence, audit_heads.c.hash)
-    ).one()
-    return Head(row.sequence, row.hash)
+def record_many(tx: Connection, tenant: str, events: Sequence[Mapping[str, Any]]) -> None:
+    """Append AuditEvents in this order, as `record` does one."""
+    if not events:
+        return
+    head = tx.execute(_counting_on(tx.dialect.name), {"tenant": tenant, "more": len(events)}).one()
+    sequence, previous, recorded = head.sequence - len(events), head.hash, head.recorded
+    rows = []
+    for event in events:
+        content = {**event, "id": event.get("id") or str(uuid4())}
+        raw = body.canonical(content)
+        sequence += 1
+        chained = _hash(tenant, sequence, previous, raw)
+        rows.append((tenant, sequence, content["id"], recorded, *_searchable(content), previous, chained, raw))
+        previous = chained
+    if len(rows) == 1:
+        tx.execute(_ENTRY, dict(zip(_COLUMNS, rows[0], strict=True)))
+    else:
+        tx.execute(_ENTRY, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+    tx.execute(_CLOSE, {"of": tenant, "hash": previous})
+
+
+_SEARCHED = ("type", "subtype", "action", "outcome", "agent", "patient", "entity")
+_COLUMNS = ("tenant", "sequence", "id", "recorded", *_SEARCHED, "previous", "hash", "body")
+_ENTRY = insert(audit)
+_CLOSE = audit_heads.update().where(audit_heads.c.tenant == bindparam("of")).values(hash=bindparam("hash"))
+
+
+@cache
+def _counting_on(dialect: str) -> Any:
+    """Lock the chain and count on by `more`; the hash is still that of the last entry."""
+    statement: Any = postgresql.insert(audit_heads) if dialect == "postgresql" else sqlite.insert(audit_heads)
+    statement = statement.values(tenant=bindparam("tenant"), sequence=bindparam("more"), hash=START)
+    return statement.on_conflict_do_update(
+        index_elements=["tenant"], set_={"sequence": audit_heads.c.sequence + statement.excluded.sequence}
+    ).returning(audit_heads.c.sequence, audit_heads.c.hash, clock().label("recorded"))
 
 
 def _hash(tenant: str, sequence: int, previous: str, raw: bytes) -> str:
     return hashlib.sha256(f"{tenant}\n{sequence}\n{previous}\n".encode() + raw).hexdigest()
 
 
-def _searchable(event: Mapping[str, Any]) -> dict[str, Any]:
+def _searchable(event: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """What an entry is found by: the values of `_SEARCHED`."""
     agents = sorted(event.get("agent", []), key=lambda agent: not agent.get("requestor"))
     entities = event.get("entity", [])
-    people = [one for one in entities if one.get("role", {}).get("code") == "1"]
-    things = [one for one in entities if one.get("what", {}).get("reference")]
-    return {
-        "type": event.get("type", {}).get("code"),
-        "subtype": next((one.get("code") for one in event.get("subtype", [])), None),
-        "action": event.get("action"),
-        "outcome": event.get("outcome"),
-        "agent": next((_name(one.get("who", {})) for one in agents), None),
-        "patient": next((_name(one.get("what", {})) for one in people), None),
-        "entity": next((_name(one["what"]) for one in things), None),
-    }
+    person = next((one for one in entities if one.get("role", {}).get("code") == "1"), None)
+    thing = next((one["what"] for one in entities if one.get("what", {}).get("reference")), None)
+    return (
+        event.get("type", {}).get("code"),
+        next((one.get("code") for one in event.get("subtype", [])), None),
+        event.get("action"),
+        event.get("outcome"),
+        next((_name(one.get("who", {})) for one in agents), None),
+        None if person is None else _name(person.get("what", {})),
+        None if thing is None else _name(thing),
+    )
 
 
 def _name(reference: Mapping[str, Any]) -> str | None:

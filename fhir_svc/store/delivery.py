@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, bindparam, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.clock import clock
 from fhir_svc.store.tables import deliveries
 
@@ -21,12 +24,34 @@ class Delivery:
     delivered_version: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a delivery found out of `Type/id`; None leaves what is known."""
+
+    local: str
+    ehr_id: str | None
+    ehr_version: str | None = None
+    delivered_version: int | None = None
+
+
 def known(tx: Connection, tenant: str, local: str) -> Delivery | None:
     """The copy of `Type/id` in the tenant's EHR."""
-    columns = (deliveries.c.ehr_id, deliveries.c.ehr_version, deliveries.c.delivered_version)
-    query = select(*columns).where(deliveries.c.tenant == tenant, deliveries.c.local == local)
-    row = tx.execute(query).one_or_none()
-    return Delivery(*row) if row else None
+    return known_of(tx, tenant, [local]).get(local)
+
+
+def known_of(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, Delivery]:
+    """The copies of these `Type/id`, as far as they are known."""
+    if not locals_:
+        return {}
+    rows = tx.execute(_known_of(tx.dialect.name), {"of": tenant, "locals": listing(sorted(locals_))})
+    return {row.local: Delivery(row.ehr_id, row.ehr_version, row.delivered_version) for row in rows}
+
+
+@cache
+def _known_of(dialect: str) -> Select[Any]:
+    columns = (deliveries.c.local, deliveries.c.ehr_id, deliveries.c.ehr_version, deliveries.c.delivered_version)
+    mine = (deliveries.c.tenant == bindparam("of"), one_of(dialect, deliveries.c.local, "locals"))
+    return select(*columns).where(*mine)
 
 
 def record(
@@ -39,22 +64,34 @@ def record(
     delivered_version: int | None = None,
 ) -> None:
     """Note what the EHR holds; None leaves what is known, and an older delivered version never replaces a newer."""
-    statement: Any = postgresql.insert(deliveries) if tx.dialect.name == "postgresql" else sqlite.insert(deliveries)
-    values = {"ehr_id": ehr_id, "ehr_version": ehr_version, "delivered_version": delivered_version}
-    statement = statement.values(tenant=tenant, local=local, at=clock(), **values)
+    record_many(tx, tenant, [Copied(local, ehr_id, ehr_version, delivered_version)])
+
+
+def record_many(tx: Connection, tenant: str, found: Sequence[Copied]) -> None:
+    """Note what the EHR holds of several resources, as `record` does of one."""
+    if found:
+        rows = [{"tenant": tenant, **{name: getattr(one, name) for name in _FOUND}} for one in found]
+        tx.execute(_noting(tx.dialect.name), rows)
+
+
+_FOUND = ("local", "ehr_id", "ehr_version", "delivered_version")
+
+
+@cache
+def _noting(dialect: str) -> Any:
+    statement: Any = postgresql.insert(deliveries) if dialect == "postgresql" else sqlite.insert(deliveries)
+    statement = statement.values({name: bindparam(name) for name in ("tenant", *_FOUND)} | {"at": clock()})
     new = statement.excluded
     newest = case(
         (deliveries.c.delivered_version > new.delivered_version, deliveries.c.delivered_version),
         else_=func.coalesce(new.delivered_version, deliveries.c.delivered_version),
     )
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["tenant", "local"],
-            set_={
-                "ehr_id": func.coalesce(new.ehr_id, deliveries.c.ehr_id),
-                "ehr_version": func.coalesce(new.ehr_version, deliveries.c.ehr_version),
-                "delivered_version": newest,
-                "at": new.at,
-            },
-        )
+    return statement.on_conflict_do_update(
+        index_elements=["tenant", "local"],
+        set_={
+            "ehr_id": func.coalesce(new.ehr_id, deliveries.c.ehr_id),
+            "ehr_version": func.coalesce(new.ehr_version, deliveries.c.ehr_version),
+            "delivered_version": newest,
+            "at": new.at,
+        },
     )

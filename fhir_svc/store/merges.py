@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.store.tables import patients
@@ -16,9 +16,8 @@ _HOPS = 10  # a chain of replaced patients longer than this is a circle
 def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any]) -> None:
     """Keep who replaced this Patient, as its newest version says; nobody, if it says nothing."""
     follower = _follower(patient)
-    mine = {"tenant": tenant, "id": patient["id"]}
     if follower is None:
-        tx.execute(patients.update().where(*(patients.c[n] == v for n, v in mine.items())).values(replaced_by=None))
+        tx.execute(_ALONE, {"of": tenant, "who": patient["id"]})
         return
     alias(tx, tenant, patient["id"], follower)
 
@@ -43,12 +42,16 @@ def _follower(patient: Mapping[str, Any]) -> str | None:
 def resolve(tx: Connection, tenant: str, patient: str) -> str:
     """The id that stands for this patient today, following `Patient.link` replaced-by."""
     for _ in range(_HOPS):
-        mine = (patients.c.tenant == tenant, patients.c.id == patient)
-        follower = tx.execute(select(patients.c.replaced_by).where(*mine)).scalar_one_or_none()
+        follower = tx.execute(_FOLLOWER, {"of": tenant, "who": patient}).scalar_one_or_none()
         if follower is None:
             return patient
         patient = follower
     return patient
+
+
+_MINE = (patients.c.tenant == bindparam("of"), patients.c.id == bindparam("who"))
+_FOLLOWER = select(patients.c.replaced_by).where(*_MINE)
+_ALONE = update(patients).where(*_MINE).values(replaced_by=None)
 
 
 def merged_into(tx: Connection, tenant: str, patient: str) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from fhir_svc.record import Stored
 from fhir_svc.store import body
+from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.tables import resources, search, versions
 
 COLUMNS = (
@@ -34,6 +36,21 @@ def every() -> Select[Any]:
     return select(*COLUMNS).select_from(resources.join(versions, versions.c.resource == resources.c.key))
 
 
+_AGE = func.coalesce(versions.c.source_updated, versions.c.received)
+_NEWEST_FIRST = ((versions.c.version == resources.c.version).desc(), _AGE.desc(), versions.c.version.desc())
+_THIS = (
+    resources.c.tenant == bindparam("of"),
+    resources.c.type == bindparam("kind"),
+    resources.c.id == bindparam("name"),
+)
+_ONE = current().where(*_THIS)
+_VERSION = every().where(*_THIS, versions.c.version == bindparam("number"))
+_HISTORY = every().where(*_THIS).order_by(*_NEWEST_FIRST)
+_CHANGED = select(resources.c.updated).where(*_THIS)
+_MANY = current()
+_HISTORIES = every().order_by(*_NEWEST_FIRST)
+
+
 def stored(rows: Iterable[Any]) -> list[Stored]:
     """The rows of such a query, decoded."""
     found = list(rows)
@@ -46,20 +63,51 @@ def stored(rows: Iterable[Any]) -> list[Stored]:
 
 def read(tx: Connection, tenant: str, type: str, id: str) -> Stored | None:  # noqa: A002  FHIR's words
     """The current version; None when there is no such resource."""
-    return next(iter(stored(tx.execute(current().where(_is(tenant, type, id))))), None)
+    return next(iter(stored(tx.execute(_ONE, {"of": tenant, "kind": type, "name": id}))), None)
 
 
 def vread(tx: Connection, tenant: str, type: str, id: str, version: int) -> Stored | None:  # noqa: A002  FHIR's words
     """One version, a late one included."""
-    wanted = every().where(_is(tenant, type, id), versions.c.version == version)
-    return next(iter(stored(tx.execute(wanted))), None)
+    wanted = {"of": tenant, "kind": type, "name": id, "number": version}
+    return next(iter(stored(tx.execute(_VERSION, wanted))), None)
 
 
 def history(tx: Connection, tenant: str, type: str, id: str) -> list[Stored]:  # noqa: A002  FHIR's words
     """All versions, newest first, by the source's own clock, else by receipt: a late one stands in its place."""
-    age = func.coalesce(versions.c.source_updated, versions.c.received)
-    newest_first = ((versions.c.version == resources.c.version).desc(), age.desc(), versions.c.version.desc())
-    return stored(tx.execute(every().where(_is(tenant, type, id)).order_by(*newest_first)))
+    return stored(tx.execute(_HISTORY, {"of": tenant, "kind": type, "name": id}))
+
+
+def read_many(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, Stored]:
+    """The current versions of these `Type/id`; those that are not there are left out."""
+    found = stored(_among(tx, _MANY, tenant, locals_))
+    return {one.local: one for one in found if one.local in locals_}
+
+
+def histories(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, list[Stored]]:
+    """All versions of each of these `Type/id`, in the order of `history`."""
+    found: dict[str, list[Stored]] = {}
+    for one in stored(_among(tx, _HISTORIES, tenant, locals_)):
+        if one.local in locals_:
+            found.setdefault(one.local, []).append(one)
+    return found
+
+
+def _among(tx: Connection, query: Select[Any], tenant: str, locals_: Collection[str]) -> Iterable[Any]:
+    """Every type with every id of these: a few too many, as ids of one type are hardly those of another."""
+    if not locals_:
+        return ()
+    kinds, ids = zip(*(local.split("/", 1) for local in locals_), strict=True)
+    given = {"of": tenant, "types": listing(sorted(set(kinds))), "ids": listing(sorted(set(ids)))}
+    return tx.execute(_of_listed(query, tx.dialect.name), given)
+
+
+@cache
+def _of_listed(query: Select[Any], dialect: str) -> Select[Any]:
+    return query.where(
+        resources.c.tenant == bindparam("of"),
+        one_of(dialect, resources.c.type, "types"),
+        one_of(dialect, resources.c.id, "ids"),
+    )
 
 
 def match_identifier(tx: Connection, tenant: str, type: str, system: str, value: str) -> list[Stored]:  # noqa: A002
@@ -76,9 +124,6 @@ def match_identifier(tx: Connection, tenant: str, type: str, system: str, value:
 
 def last_change(tx: Connection, tenant: str, type: str, id: str) -> datetime | None:  # noqa: A002  FHIR's words
     """When this resource last changed, without reading its content."""
-    moment: datetime | None = tx.execute(select(resources.c.updated).where(_is(tenant, type, id))).scalar_one_or_none()
+    wanted = {"of": tenant, "kind": type, "name": id}
+    moment: datetime | None = tx.execute(_CHANGED, wanted).scalar_one_or_none()
     return moment
-
-
-def _is(tenant: str, type_: str, id_: str) -> Any:
-    return and_(resources.c.tenant == tenant, resources.c.type == type_, resources.c.id == id_)

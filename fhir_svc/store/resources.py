@@ -16,7 +16,7 @@ from fhir_svc.store import body
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import PARAMETERS
-from fhir_svc.store.reading import history, last_change, match_identifier, read, vread
+from fhir_svc.store.reading import histories, history, last_change, match_identifier, read, read_many, vread
 from fhir_svc.store.records import patient_record
 from fhir_svc.store.searching import search
 from fhir_svc.store.tables import resources
@@ -31,6 +31,7 @@ __all__ = [
     "create",
     "create_many",
     "exclusive",
+    "histories",
     "history",
     "last_change",
     "match_identifier",
@@ -38,6 +39,7 @@ __all__ = [
     "put",
     "put_many",
     "read",
+    "read_many",
     "search",
     "vread",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict, NotFound, Unavailable
@@ -31,27 +32,45 @@ def reserve(tx: Connection, tenant: str, client: str, key: str, fingerprint: str
 
     Conflict when the key was used for other content (`fingerprint`). After seven days a key is free again.
     """
-    statement: Any = postgresql.insert(receipts) if tx.dialect.name == "postgresql" else sqlite.insert(receipts)
-    fresh = {"fingerprint": fingerprint, "reserved": clock()}
+    asked = {"tenant": tenant, "client": client, "key": key, "fingerprint": fingerprint}
+    mine = tx.execute(_reserving(tx.dialect.name), asked).one_or_none()
+    return None if mine else _replay(tx, tenant, client, key, fingerprint)
+
+
+@cache
+def _reserving(dialect: str) -> Any:
+    statement: Any = postgresql.insert(receipts) if dialect == "postgresql" else sqlite.insert(receipts)
+    fresh = {"fingerprint": bindparam("fingerprint"), "reserved": clock()}
     emptied = {"submission": None, "status": None, "headers": None, "body": None}
-    mine = tx.execute(
-        statement.values(tenant=tenant, client=client, key=key, **fresh)
+    return (
+        statement.values(tenant=bindparam("tenant"), client=bindparam("client"), key=bindparam("key"), **fresh)
         .on_conflict_do_update(
             index_elements=["tenant", "client", "key"],
             set_={**fresh, **emptied},
             where=receipts.c.reserved < later(-REMEMBERED),
         )
         .returning(receipts.c.key)
-    ).one_or_none()
-    return None if mine else _replay(tx, tenant, client, key, fingerprint)
+    )
+
+
+_MINE = (
+    receipts.c.tenant == bindparam("of"),
+    receipts.c.client == bindparam("from"),
+    receipts.c.key == bindparam("under"),
+)
+_KEPT = select(receipts.c.fingerprint, receipts.c.status, receipts.c.headers, receipts.c.body).where(*_MINE)
+_ANSWER = (
+    update(receipts)
+    .where(*_MINE)
+    .values({name: bindparam(name) for name in ("submission", "status", "headers", "body")})
+)
+_RECEIVED = insert(submissions).values(
+    {"received": clock()} | {name: bindparam(name) for name in ("tenant", "id", "client", "raw")}
+)
 
 
 def _replay(tx: Connection, tenant: str, client: str, key: str, fingerprint: str) -> Answer:
-    row = tx.execute(
-        select(receipts.c.fingerprint, receipts.c.status, receipts.c.headers, receipts.c.body).where(
-            receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key
-        )
-    ).one()
+    row = tx.execute(_KEPT, {"of": tenant, "from": client, "under": key}).one()
     if row.fingerprint != fingerprint:
         raise Conflict("This key was used for other content.", error="idempotency-key-reused")
     if row.status is None:  # only if somebody committed a reservation without completing it
@@ -61,11 +80,7 @@ def _replay(tx: Connection, tenant: str, client: str, key: str, fingerprint: str
 
 def answered(tx: Connection, tenant: str, client: str, key: str) -> Answer | None:
     """The answer kept under a key; None when there is none."""
-    row = tx.execute(
-        select(receipts.c.status, receipts.c.headers, receipts.c.body).where(
-            receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key
-        )
-    ).one_or_none()
+    row = tx.execute(_KEPT, {"of": tenant, "from": client, "under": key}).one_or_none()
     return None if row is None or row.status is None else Answer(row.status, row.headers, row.body)
 
 
@@ -73,17 +88,14 @@ def complete(
     tx: Connection, tenant: str, client: str, key: str, *, submission: str, raw: bytes, answer: Answer
 ) -> None:
     """Keep the bytes received as the record of `submission`, and the answer under the reserved key."""
-    tx.execute(
-        update(receipts)
-        .where(receipts.c.tenant == tenant, receipts.c.client == client, receipts.c.key == key)
-        .values(submission=submission, status=answer.status, headers=dict(answer.headers), body=answer.body)
-    )
+    mine = {"of": tenant, "from": client, "under": key, "submission": submission}
+    tx.execute(_ANSWER, mine | {"status": answer.status, "headers": dict(answer.headers), "body": answer.body})
     keep(tx, tenant, client, submission=submission, raw=raw)
 
 
 def keep(tx: Connection, tenant: str, client: str, *, submission: str, raw: bytes) -> None:
     """Keep the bytes received of a submission that is not answered from memory (a PUT)."""
-    tx.execute(insert(submissions).values(tenant=tenant, id=submission, client=client, received=clock(), raw=raw))
+    tx.execute(_RECEIVED, {"tenant": tenant, "id": submission, "client": client, "raw": raw})
 
 
 def raw(tx: Connection, tenant: str, submission: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from fhir_svc.errors import Conflict, NotFound
 from fhir_svc.store.clock import clock
@@ -47,8 +47,11 @@ def change(tx: Connection, tenant: Tenant) -> None:
 
 def find(tx: Connection, name: str) -> Tenant | None:
     """The tenant of this name."""
-    row = tx.execute(select(tenants).where(tenants.c.name == name)).one_or_none()
+    row = tx.execute(_NAMED, {"sought": name}).one_or_none()
     return _tenant(row) if row else None
+
+
+_NAMED = select(tenants).where(tenants.c.name == bindparam("sought"))
 
 
 def all_of(tx: Connection, *, demo: bool | None = None) -> list[Tenant]:

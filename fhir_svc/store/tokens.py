@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.store.clock import clock, later
@@ -37,12 +37,15 @@ def issue(tx: Connection, token: str, *, client: str, tenant: str, scope: str, l
 
 def find(tx: Connection, token: str) -> Token | None:
     """What this token stands for; None when unknown, expired, or of a revoked client."""
-    row = tx.execute(
-        select(tokens.c.client, tokens.c.tenant, tokens.c.scope, tokens.c.issued, tokens.c.expires, clients.c.demo)
-        .join(clients, clients.c.id == tokens.c.client)
-        .where(tokens.c.digest == _digest(token), tokens.c.expires > clock(), clients.c.revoked.is_(None))
-    ).one_or_none()
+    row = tx.execute(_STANDS_FOR, {"sought": _digest(token)}).one_or_none()
     return Token(*row) if row else None
+
+
+_STANDS_FOR = (
+    select(tokens.c.client, tokens.c.tenant, tokens.c.scope, tokens.c.issued, tokens.c.expires, clients.c.demo)
+    .join(clients, clients.c.id == tokens.c.client)
+    .where(tokens.c.digest == bindparam("sought"), tokens.c.expires > clock(), clients.c.revoked.is_(None))
+)
 
 
 def use_jti(tx: Connection, issuer: str, jti: str, expires: datetime) -> bool:

@@ -7,21 +7,26 @@ resource's write-back) are claimed together and never by two workers at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert, literal, or_, select, update
 
+from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.clock import clock, later
-from fhir_svc.store.tables import Moment, tenants, work
+from fhir_svc.store.tables import OPEN, Moment, tenants, work
 
 MAX_ATTEMPTS = 5
 REPUBLISH = timedelta(seconds=5)
 LATEST_WINS = frozenset({"clock", "write_back", "notify"})  # kinds of which a lane needs one open row only
 EVALUATES = frozenset({"evaluate", "clock"})
+AFTERWARDS = ("Task", "Provenance")  # deliveries of these name those of other types, which therefore go first
+RANK = case(*((work.c.subject.startswith(f"{kind}/"), 1) for kind in AFTERWARDS), else_=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +60,15 @@ def add(
 ) -> str:
     """Add a row and give its opaque id. A clock or write-back row that nobody claimed yet is used again."""
     lane = f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
-    moment = clock() if not_before is None else literal(not_before, Moment())
     if kind in LATEST_WINS:
+        moment = clock() if not_before is None else literal(not_before, Moment())
         reused = _reuse(tx, tenant=tenant, kind=kind, subject=subject, lane=lane, urgent=urgent, moment=moment)
         if reused:
             return reused
-    work_id = str(uuid4())
-    demo = select(tenants.c.demo).where(tenants.c.name == tenant).scalar_subquery()
-    tx.execute(
-        insert(work).values(
-            id=work_id,
-            tenant=tenant,
-            demo=func.coalesce(demo, False),
-            kind=kind,
-            subject=subject,
-            patient=patient,
-            lane=lane,
-            urgent=urgent,
-            state="due",
-            attempts=0,
-            created=clock(),
-            at=moment if kind == "clock" else clock(),
-            not_before=moment if kind == "clock" else _after_backoff(tenant, lane, moment),
-            updated=clock(),
-        )
-    )
+    work_id, timed = str(uuid4()), kind == "clock"
+    given = {"id": work_id, "tenant": tenant, "kind": kind, "subject": subject, "patient": patient, "lane": lane}
+    told = {"timed": timed, "moment": not_before, "urgent": urgent}
+    tx.execute(_ADDED, given | told)
     return work_id
 
 
@@ -105,12 +94,32 @@ def _reuse(tx: Connection, *, tenant: str, kind: str, subject: str, lane: str, u
     return found if tx.execute(statement.values(**values)).rowcount else None
 
 
-def _after_backoff(tenant: str, lane: str, moment: Any) -> Any:
-    """Other work of a lane that was told to wait (Retry-After) must not run ahead of that."""
+def _adding() -> Any:
+    """A due row; other work of a lane that was told to wait (Retry-After) must not run ahead of that."""
+    tenant: Any = bindparam("tenant")
+    lane: Any = bindparam("lane")
+    timed: Any = bindparam("timed", type_=Boolean)
+    moment = func.coalesce(bindparam("moment", type_=Moment()), clock())
+    demo = select(tenants.c.demo).where(tenants.c.name == tenant).scalar_subquery()
     waiting = and_(work.c.tenant == tenant, work.c.lane == lane, work.c.state == "due", work.c.attempts > 0)
     not_patient = work.c.kind.not_in(EVALUATES)
     longest = select(func.max(work.c.not_before)).where(waiting, not_patient).scalar_subquery()
-    return func.coalesce(longest, moment)
+    given: dict[str, Any] = {
+        name: bindparam(name) for name in ("id", "tenant", "kind", "subject", "patient", "lane", "urgent")
+    }
+    return insert(work).values(
+        **given,
+        demo=func.coalesce(demo, False),
+        state="due",
+        attempts=0,
+        created=clock(),
+        at=case((timed, moment), else_=clock()),
+        not_before=case((timed, moment), else_=func.coalesce(longest, moment)),
+        updated=clock(),
+    )
+
+
+_ADDED = _adding()
 
 
 def _tellable(*, demo: bool, kinds: Collection[str] | None) -> Any:
@@ -131,22 +140,39 @@ def any_due(tx: Connection, *, demo: bool = False, kinds: Collection[str] | None
 
 
 def due(
-    tx: Connection, limit: int, *, demo: bool = False, kinds: Collection[str] | None = None
+    tx: Connection, limit: int, *, demo: bool = False, kinds: Collection[str] | None = None, lot: int = 1
 ) -> list[tuple[str, str, bool]]:
     """What the relay publishes now, urgent first, then oldest: (id, kind, urgent). Demo rows only if asked for.
 
-    `kinds` leaves out those that nobody could take now.
+    `kinds` leaves out those that nobody could take now. Deliveries of a tenant are claimed in lots: of those that
+    nobody tried yet one in `lot` is given, and all are marked as published.
     """
     rows = tx.execute(
-        select(work.c.id, work.c.kind, work.c.urgent)
+        select(work.c.id, work.c.kind, work.c.urgent, work.c.tenant, work.c.attempts)
         .where(_tellable(demo=demo, kinds=kinds))
-        .order_by(work.c.urgent.desc(), work.c.created)
+        .order_by(work.c.urgent.desc(), RANK, work.c.created)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     if rows:
         tx.execute(update(work).where(work.c.id.in_([row.id for row in rows])).values(published=clock()))
-    return [(row.id, row.kind, row.urgent) for row in rows]
+    seen: Counter[str] = Counter()
+    told = []
+    for row in rows:
+        fresh = row.kind == "write_back" and row.attempts == 0
+        if not fresh or seen[row.tenant] % lot == 0:
+            told.append((row.id, row.kind, row.urgent))
+        seen[row.tenant] += fresh
+    return told
+
+
+_ASKED = select(work.c.tenant, work.c.lane, work.c.demo).where(work.c.id == bindparam("row"))
+_LANE = (
+    select(work, (work.c.not_before <= clock()).label("ripe"), (work.c.lease_until <= clock()).label("expired"))
+    .where(OPEN, work.c.tenant == bindparam("of"), work.c.lane == bindparam("in"))
+    .order_by(work.c.id)
+    .with_for_update()  # two claims of one lane: the second waits here, then sees the lease
+)
 
 
 def claim(tx: Connection, work_id: str, *, worker: str, lease: timedelta, demo: bool | None = None) -> Claim | None:
@@ -154,15 +180,10 @@ def claim(tx: Connection, work_id: str, *, worker: str, lease: timedelta, demo: 
 
     The attempt is counted here, before any work. `demo=False` refuses rows of the demonstration.
     """
-    asked = tx.execute(select(work.c.tenant, work.c.lane, work.c.demo).where(work.c.id == work_id)).one_or_none()
+    asked = tx.execute(_ASKED, {"row": work_id}).one_or_none()
     if asked is None or (demo is False and asked.demo):
         return None
-    rows = tx.execute(
-        select(work, (work.c.not_before <= clock()).label("ripe"), (work.c.lease_until <= clock()).label("expired"))
-        .where(work.c.tenant == asked.tenant, work.c.lane == asked.lane, work.c.state.in_(("due", "leased")))
-        .order_by(work.c.id)
-        .with_for_update()  # two claims of one lane: the second waits here, then sees the lease
-    ).all()
+    rows = tx.execute(_LANE, {"of": asked.tenant, "in": asked.lane}).all()
     if any(row.state == "leased" and not row.expired for row in rows):
         return None
     ready = [row for row in rows if row.state == "leased" or row.ripe]
@@ -196,11 +217,13 @@ def _lease(tx: Connection, rows: Sequence[Any], *, worker: str, lease: timedelta
 
 def finish(tx: Connection, ids: Collection[str]) -> None:
     """Mark as done, also without the lease: the effect took place, and doing it again would change nothing."""
-    tx.execute(
-        update(work)
-        .where(work.c.id.in_(ids), work.c.state != "done")
-        .values(state="done", updated=clock(), lease_until=None, error=None)
-    )
+    tx.execute(_finishing(tx.dialect.name), {"ids": listing(list(ids))})
+
+
+@cache
+def _finishing(dialect: str) -> Any:
+    done: dict[str, Any] = {"state": "done", "updated": clock(), "lease_until": None, "error": None}
+    return update(work).where(one_of(dialect, work.c.id, "ids"), work.c.state != "done").values(done)
 
 
 def release_expired(tx: Connection) -> int:
