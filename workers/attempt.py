@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from fhir_svc.errors import Broken, Conflict, FhirSvcError, Unavailable
-from fhir_svc.store import work
+from fhir_svc.store import work, work_lot
 from fhir_svc.store.database import Connection, now
 from fhir_svc.store.work import MAX_ATTEMPTS, Claim
 from workers.desk import Desk
@@ -38,6 +38,19 @@ class Step(Generic[D]):
     give_up: Callable[[D, Connection, Claim, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Lots(Generic[D]):
+    """How work is done in lots of `size`: `act` does what it can begin before an instant, and puts the rest back.
+
+    `step` is how one row of a lot is claimed and given up; `act` takes each through `carry`.
+    """
+
+    step: Step[D]
+    act: Callable[[D, list[Claim], float], None]
+    size: int
+    begin_within: float
+
+
 def attempt(desk: D, work_id: str, step: Step[D]) -> None:
     """Try one row (and what is claimed with it) once. Leaves quietly when there is nothing to do."""
     try:
@@ -47,9 +60,42 @@ def attempt(desk: D, work_id: str, step: Step[D]) -> None:
         if claim.exhausted:
             _set_aside(desk, claim, step, "attempts-used-up")
             return
-        _try(desk, claim, step)
+        carry(desk, claim, step)
     except FhirSvcError as trouble:  # the database itself: the lease ends and the row comes back
         log.warning("work.left", work=work_id, **_named(trouble))
+
+
+def attempt_lots(desk: D, work_id: str, lots: Lots[D]) -> None:
+    """Try one row once, together with others of its kind and tenant, and then more of them, a lot at a time."""
+    until = time.monotonic() + lots.begin_within
+    try:
+        claims = _claim_lot(desk, lots, work_id=work_id)
+        while claims:
+            lots.act(desk, claims, until)
+            more = len(claims) == lots.size and time.monotonic() < until
+            claims = _claim_lot(desk, lots, like=claims[0]) if more else []
+    except FhirSvcError as trouble:  # the database itself: the leases end and the rows come back
+        log.warning("work.left", work=work_id, **_named(trouble))
+
+
+def _claim_lot(desk: D, lots: Lots[D], *, work_id: str = "", like: Claim | None = None) -> list[Claim]:
+    with desk.database.transaction() as tx:
+        if like is None:
+            like = work.claim(tx, work_id, worker=desk.worker, lease=lots.step.lease, demo=desk.settings.demo)
+            claims = [like] if like else []
+        else:
+            claims = []
+        if like is not None and not like.exhausted:
+            size = lots.size - len(claims)
+            claims += work_lot.claim_lot(
+                tx, like.tenant, like.kind, worker=desk.worker, lease=lots.step.lease, demo=like.demo, limit=size
+            )
+        if _due_to_report():
+            work.heartbeat(tx, desk.worker, "worker", progressed=True)
+    if claims and claims[0].exhausted:
+        _set_aside(desk, claims[0], lots.step, "attempts-used-up")
+        return []
+    return claims
 
 
 def _claim(desk: Desk, work_id: str, lease: timedelta) -> Claim | None:
@@ -69,7 +115,8 @@ def _due_to_report() -> bool:
     return True
 
 
-def _try(desk: D, claim: Claim, step: Step[D]) -> None:
+def carry(desk: D, claim: Claim, step: Step[D]) -> None:
+    """Act on a claim, and see to it that whatever goes wrong has the right end."""
     try:
         step.act(desk, claim)
     except Unavailable as trouble:

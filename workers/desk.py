@@ -23,11 +23,12 @@ class Desk:
     database: Database
     worker: str
 
-    def audit(self, tx: Connection, tenant: str, told: Told) -> None:
+    def audit(self, tx: Connection, tenant: str, *told: Told) -> None:
         """Append what this service did of its own accord; the last write of a transaction."""
         who = Actor(Role.SYSTEM, tenant, "fhir-svc", "fhir-svc")
-        key = self.settings.audit_key.get_secret_value()
-        audit.record(tx, tenant, build(told, tenant=tenant, actor=who, at=now(tx), key=key))
+        key, at = self.settings.audit_key.get_secret_value(), now(tx)
+        events = [build(one, tenant=tenant, actor=who, at=at, key=key) for one in told]
+        audit.record_many(tx, tenant, events)
 
     @property
     def broker_url(self) -> str:

@@ -17,37 +17,54 @@ from fhir_svc.record import Stored
 from fhir_svc.store import delivery, origins, resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.tenants import Tenant
+from fhir_svc.store.work import AFTERWARDS
 
 _FIRST = frozenset({"ServiceRequest", "CommunicationRequest", "Flag"})  # what Task and Provenance point at goes before
-_AFTER = frozenset({"Task", "Provenance"})
 _SOON = 0.5  # seconds until what must go first has probably gone
 
 
-def names(tx: Connection, tenant: Tenant, versions: Iterable[Stored]) -> dict[str, Mapping[str, Any]]:
-    """The Reference that stands in the EHR for each local reference; patients to be searched for are left out."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for stored in versions:
-        for local in references(stored.content):
-            if local not in found and (name := _name(tx, tenant, stored, local)) is not None:
-                found[local] = name
-    return found
+class Directory:
+    """What is known of everything that some resources refer to, read at once for all of them."""
 
+    def __init__(self, tx: Connection, tenant: Tenant, versions: Iterable[Stored]) -> None:
+        self._tx, self._tenant = tx, tenant
+        asked = {local for stored in versions for local in references(stored.content) if "/" in local}
+        self._delivered = delivery.known_of(tx, tenant.name, {one for one in asked if "://" not in one})
+        self.there = resources.read_many(tx, tenant.name, {one for one in asked if not self._is_known(one)})
+        self._chosen: dict[str, bool] = {}
 
-def _name(tx: Connection, tenant: Tenant, stored: Stored, local: str) -> Mapping[str, Any] | None:
-    if "://" in local:
-        return {"reference": local.removeprefix(tenant.ehr_base).lstrip("/")}
-    type_, _, id_ = local.partition("/")
-    known = delivery.known(tx, tenant.name, local)
-    if known is not None and known.ehr_id is not None:
-        return {"reference": f"{type_}/{known.ehr_id}"}
-    there = resources.read(tx, tenant.name, type_, id_)
-    if there is None or (not there.ours and origins.chosen_by_sender(tx, tenant.name, type_, id_)):
-        return {"reference": local}
-    if type_ == "Patient":
-        return None
-    if there.ours and type_ in _FIRST and stored.type in _AFTER:
-        raise Unavailable("what this is about goes first", retry_after=_SOON, error="ehr-waits-for-target")
-    return logical(type_, id_, there.content)
+    def names(self, versions: Iterable[Stored]) -> dict[str, Mapping[str, Any]]:
+        """The Reference that stands in the EHR for each local reference; patients to be searched for are left out."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for stored in versions:
+            for local in references(stored.content):
+                if local not in found and (name := self._name(stored, local)) is not None:
+                    found[local] = name
+        return found
+
+    def _is_known(self, local: str) -> bool:
+        delivered = self._delivered.get(local)
+        return "://" in local or (delivered is not None and delivered.ehr_id is not None)
+
+    def _name(self, stored: Stored, local: str) -> Mapping[str, Any] | None:
+        if "://" in local:
+            return {"reference": local.removeprefix(self._tenant.ehr_base).lstrip("/")}
+        type_, _, id_ = local.partition("/")
+        if self._is_known(local):
+            return {"reference": f"{type_}/{self._delivered[local].ehr_id}"}
+        there = self.there.get(local)
+        if there is None or (not there.ours and self._chosen_by_sender(local)):
+            return {"reference": local}
+        if type_ == "Patient":
+            return None
+        if there.ours and type_ in _FIRST and stored.type in AFTERWARDS:
+            raise Unavailable("what this is about goes first", retry_after=_SOON, error="ehr-waits-for-target")
+        return logical(type_, id_, there.content)
+
+    def _chosen_by_sender(self, local: str) -> bool:
+        if local not in self._chosen:
+            self._chosen[local] = origins.chosen_by_sender(self._tx, self._tenant.name, *local.split("/", 1))
+        return self._chosen[local]
 
 
 def patients_to_find(resource: Stored, named: Mapping[str, Any]) -> list[str]:

@@ -30,6 +30,7 @@ from workers.desk import Desk, configure_logs
 from workers.queues import EVALUATE, NOTIFY, TASKS, WRITE_BACK, celery, queue_of, waiting
 
 _BATCH = 20  # rows told at a time
+_LOT = 5  # deliveries for one message: whoever hears it takes more than one
 _FULL = 20  # messages in a queue beyond which more would only pile up and be told twice: rows stay due
 _BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY, _TIDY_EVERY = 1.0, 5.0, 3600.0  # seconds
@@ -85,7 +86,7 @@ class Relay:
             if full and not work.any_due(tx, demo=demo, kinds=kinds):
                 return 0
         with self._desk.database.transaction() as tx:
-            rows = work.due(tx, _BATCH, demo=demo, kinds=kinds)
+            rows = work.due(tx, _BATCH, demo=demo, kinds=kinds, lot=_LOT)
         for row_id, kind, urgent in rows:
             self._tell(TASKS[kind], row_id, queue_of(kind, urgent=urgent))
         return len(rows)
