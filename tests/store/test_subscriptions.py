@@ -1,10 +1,11 @@
 """Events of subscriptions come about with the facts, are numbered without gaps, and only for those who asked."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
-from fhir_svc.store import merges, subscriptions, work
+from fhir_svc.store import merges, resources, subscriptions, work
 from fhir_svc.store.subscriptions import Subscription
 from fhir_svc.subscriptions.facts import Fact
 
@@ -132,3 +133,36 @@ def test_one_row_of_work_tells_any_number_of_events(database):
 
 def test_a_header_is_never_shown_by_accident():
     assert "secret" not in repr(make(authorization="Bearer secret"))
+
+
+def test_a_heartbeat_is_due_once_its_period_is_over_and_an_end_when_it_has_come(database):
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    add(database, make(heartbeat=3600, beat_due=long_ago), make("none"), make("over", ends=long_ago))
+    with database.transaction() as tx:
+        assert (subscriptions.heartbeats_due(tx), subscriptions.ended(tx)) == ([(T, "s1")], [(T, "over")])
+        one = subscriptions.find(tx, T, "s1", lock=True)
+        subscriptions.sent(tx, one, delivered=3)
+        subscriptions.change(tx, T, "over", status="off")
+        assert (subscriptions.heartbeats_due(tx), subscriptions.ended(tx)) == ([], [])
+        assert subscriptions.find(tx, T, "s1").delivered == 3
+
+
+def test_the_state_and_its_reason_are_shown_by_the_resource(database):
+    add(database, make())
+    with database.transaction() as tx:
+        shown = {"resourceType": "Subscription", "id": "s1", "status": "active"}
+        resources.create(tx, T, shown, patient=None, ours=True)
+        subscriptions.move(tx, subscriptions.find(tx, T, "s1", lock=True), "error", reason="endpoint-5xx")
+        one, stored = subscriptions.find(tx, T, "s1"), resources.read(tx, T, "Subscription", "s1")
+        assert (one.status, one.reason) == ("error", "endpoint-5xx")
+        assert (stored.version, stored.content["status"], stored.content["error"]) == (2, "error", "endpoint-5xx")
+
+
+def test_what_is_removed_takes_its_events_along(database):
+    add(database, make(), make("s2"))
+    publish(database, drafted())
+    with database.transaction() as tx:
+        subscriptions.remove(tx, T, "s1")
+        left = tx.exec_driver_sql("SELECT count(*) FROM subscription_events").scalar_one()
+        assert (subscriptions.find(tx, T, "s1"), left) == (None, 1)
+        assert [one.id for one in subscriptions.of_client(tx, T, "c1")] == ["s2"]
