@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from fhir_svc.store import audit, tables
 from fhir_svc.store.audit import Fault
+from fhir_svc.store.tables import from_millis
 
 T = "north"
 A = tables.audit
@@ -70,6 +71,28 @@ def cut_off(tx):
 
 def start_over(tx):
     tx.execute(delete(A).where(A.c.tenant == T))
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["id", "recorded", "type", "subtype", "action", "outcome", "agent", "patient", "entity", "previous", "hash"],
+)
+def test_no_column_of_an_entry_can_be_edited_unseen(chained, column):
+    value = from_millis(0) if column == "recorded" else "x"
+    with chained.transaction() as tx:
+        tx.execute(update(A).where(row(3)).values({column: value}))
+    with chained.reading() as tx:
+        first = audit.verify(tx)[0]
+    assert (first.tenant, first.sequence) == (T, 3)
+
+
+def test_an_entry_overwritten_by_text_is_located(sqlite_database):
+    with sqlite_database.transaction() as tx:
+        for _ in range(3):
+            audit.record(tx, T, event())
+        tx.execute(text("UPDATE audit SET body = replace(body, '0', '1'), recorded = 'x' WHERE sequence = 2"))
+    with sqlite_database.reading() as tx:
+        assert audit.verify(tx)[0] == Fault(T, 2, "edited")
 
 
 @pytest.mark.parametrize(
