@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from fhir_svc.artefact_models import strangers
 from fhir_svc.artefacts import load_artefacts
 from fhir_svc.criteria.review import review
 from fhir_svc.errors import FhirSvcError
@@ -20,8 +21,9 @@ from fhir_svc.web.wording import wording
 
 
 def checked(profiles: Path) -> list[str]:
-    """A line for each fault of the artefacts."""
-    return [str(fault) for fault in review(load_artefacts(profiles))]
+    """A line for each fault of the artefacts: of their meaning first, then of their shape as typed R4 models see it."""
+    artefacts = load_artefacts(profiles)
+    return [*(str(fault) for fault in review(artefacts)), *strangers(artefacts)]
 
 
 def shown(profiles: Path, rule: str | None) -> Iterator[str]:
