@@ -1,7 +1,8 @@
 """What time alone brings about without an evaluation: deferred Tasks return, late approvals are called out again.
 
 By when somebody must have acted stands in each Task (`restriction.period.end`), put there from the profiles; a work row
-waits for that moment. The call goes out again under an id derived from the Task, so that it is made once.
+waits for that moment. The call goes out again under an id derived from the evaluation that proposed the Task, so that
+it is made once, however many drafts of that evaluation are late.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.states import fresh, moment, released
 from fhir_svc.orders.terms import codes, extension, extensions, system
-from fhir_svc.orders.transitions import WORKABLE
+from fhir_svc.orders.transitions import OPEN
 from fhir_svc.orders.writes import Write
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, tenants, work
@@ -40,7 +41,7 @@ def _act(desk: Desk, claim: Claim) -> None:
     with desk.database.transaction() as tx:
         task = resources.read(tx, claim.tenant, "Task", claim.subjects[0])
         work.finish(tx, claim.ids)
-        if task is not None and task.content["status"] in WORKABLE:
+        if task is not None and task.content["status"] in OPEN:  # putting it off does not make it wait longer
             _call_again(desk, tx, claim.tenant, task)
 
 
@@ -106,7 +107,7 @@ def _again(call: Stored, task: Stored, at: datetime) -> dict[str, Any]:
     made = fresh(call.content)
     made.pop("identifier", None)
     return made | {
-        "id": derived("escalation", task.local),
+        "id": derived("escalation", (task.content.get("reasonReference") or {}).get("reference") or task.local),
         "authoredOn": moment(at),
         "replaces": [{"reference": call.local}],
     }

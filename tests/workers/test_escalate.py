@@ -72,6 +72,30 @@ def test_a_most_urgent_draft_that_nobody_signed_in_time_is_called_out_once_more(
     assert store.counts() == {("write_back", "due"): 2, ("escalate", "done"): 1}
 
 
+def test_a_most_urgent_draft_that_was_put_off_is_called_out_all_the_same(store, equipment):
+    store.put(call())
+    store.put(task(-1, status="on-hold"))
+    due(store, equipment)
+    assert escalated(store)
+    assert len(store.all("CommunicationRequest")) == 2
+
+
+def test_two_late_drafts_of_one_evaluation_are_one_call(store, equipment):
+    reason = {"reasonReference": {"reference": "GuidanceResponse/g1"}}
+    store.put(call())
+    for name in ("t1", "t2"):
+        store.put(task(-1) | reason | {"id": name})
+        with store.database.transaction() as tx:
+            leave_escalation(tx, "north", dict(store.read("Task", name).content))
+    store.ripen()
+    with store.database.transaction() as tx:
+        ids = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
+    for row in ids:
+        escalate.run(equipment, row)
+    assert len(ids) == 2
+    assert len(store.all("CommunicationRequest")) == 2
+
+
 @pytest.mark.parametrize(
     "waiting",
     [
