@@ -20,6 +20,7 @@ from fhir_svc.intake import invariants
 from fhir_svc.intake.faults import ISSUE_LIMIT, MALFORMED, Faults
 from fhir_svc.intake.violations import Explainer
 
+_WITH_RESOURCES = {"Bundle": "entry", "Parameters": "parameter"}
 SIZE_LIMIT = 20_000
 """Members and list elements up to which every fault is reported."""
 
@@ -101,14 +102,17 @@ def _is_small(resource: dict[str, Any]) -> bool:
 
 def resources(resource: dict[str, Any], root: str) -> Iterator[tuple[dict[str, Any], str]]:
     """The resource and, for a Bundle or Parameters, those inside it, each with its place and none inside another."""
-    inner = {"Bundle": "entry", "Parameters": "parameter"}.get(str(resource.get("resourceType")))
+    inner = _WITH_RESOURCES.get(str(resource.get("resourceType")))
     if inner is None:
         yield resource, root
         return
     parts = resource.get(inner)
     yield (resource | {inner: [_emptied(part) for part in parts]} if isinstance(parts, list) else resource), root
     for one, place in _inside(parts, f"{root}.{inner}"):
-        yield from resources(one, place)
+        if str(one.get("resourceType")) in _WITH_RESOURCES:
+            yield from resources(one, place)
+        else:
+            yield one, place
 
 
 def _inside(parts: Any, path: str) -> Iterator[tuple[dict[str, Any], str]]:

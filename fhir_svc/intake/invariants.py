@@ -12,13 +12,15 @@ from typing import Any
 from fhir_svc.intake import narrative, times
 from fhir_svc.intake.accepted import TAKEN
 from fhir_svc.intake.faults import Fault, Faults
+from fhir_svc.intake.parse import encode
 
 ITEM_LIMIT = 2_000
 CODES_NEEDED = ("status", "intent")
 OURS = "https://example.org/fhir-svc/"
 
-_MARKS = frozenset(
-    (
+_MARKS = tuple(
+    f'"{name}":'.encode()
+    for name in (
         *("modifierExtension", "implicitRules", "_implicitRules", "start", "low", "contained", "div", "component"),
         *(f"_{name}" for name in CODES_NEEDED),
     )
@@ -40,20 +42,15 @@ def nodes(root: Any) -> Iterator[Node]:
 
 
 def is_plain(resource: Node) -> bool:
-    """Whether no rule of this module can concern the resource: true of most, and told in one quick walk."""
-    seen = 0
-    stack: list[Any] = [resource]
-    while stack:
-        node = stack.pop()
-        if type(node) is dict:
-            seen += 1
-            if not _MARKS.isdisjoint(node) or str(node.get("reference"))[:1] == "#":
-                return False
-            stack += [value for value in node.values() if type(value) is dict or type(value) is list]
-        elif type(node) is list:
-            stack += node
+    """Whether no rule of this module can concern the resource: true of most, and told from its JSON without a walk.
+
+    What is found in the text of a string costs a closer look, no more.
+    """
+    text = encode(resource)
+    if text.count(b"{") > ITEM_LIMIT or b'"reference":"#' in text or any(mark in text for mark in _MARKS):
+        return False
     meta = resource.get("meta")
-    return seen <= ITEM_LIMIT and not (isinstance(meta, dict) and "profile" in meta)
+    return not (isinstance(meta, dict) and "profile" in meta)
 
 
 def locate(root: Any, wanted: Any, path: str) -> str:

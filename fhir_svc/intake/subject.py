@@ -57,11 +57,13 @@ def mentions(entries: Sequence[Entry], faults: Faults) -> list[Mention]:
         if entry.type == "Patient":
             found.append(Mention(entry.local, entry.location))
             continue
+        subject_named = entry.type == "Device"
         for place, node, main in _nodes(entry):
+            subject_named |= main
             key = _key(entry, node, main=main, place=place, faults=faults)
             if key:
                 found.append(Mention(key, place))
-        if entry.type != "Device" and not any(main for _, _, main in _nodes(entry)):
+        if not subject_named:
             name = NAMED_IN.get(entry.type, "subject")
             text = f"Name the patient in {name}."
             faults.add(Fault.SUBJECT_MISSING, text, f"{entry.location}.{name}")

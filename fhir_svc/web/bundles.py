@@ -121,11 +121,12 @@ def _encode(body: dict[str, Any]) -> bytes:
 def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer) -> Entries:
     base = services().settings.fhir_base
     entries: Entries = {}
+    warnings = replies.warned(received)
     for done in received.done:
         resource = None
         if prefer.returns == "representation":
             resource = msgspec.Raw(replies.served(tx, got.tenant.name, done))
-        entries[done.entry.index] = replies.entry(done, received, base, resource)
+        entries[done.entry.index] = replies.entry(done, received, base, warnings.get(done.entry.location, ()), resource)
     for entry in received.submission.entries:
         if entry.method == "GET":
             entries[entry.index] = _got(tx, entry, got)

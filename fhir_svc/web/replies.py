@@ -41,8 +41,20 @@ def monitor(base: str, guidance: Iterable[str | None]) -> dict[str, str]:
     return {"Link": ", ".join(links)} if links else {}
 
 
+def warned(received: Received) -> dict[str, list[Issue]]:
+    """Give the warnings of a submission by the place of the entry that each is about."""
+    places = {one.location for one in received.submission.entries}
+    found: dict[str, list[Issue]] = {}
+    for warning in received.submission.warnings:
+        path = warning.expression or ""
+        while path and path not in places:
+            path = path.rpartition(".")[0]
+        found.setdefault(path, []).append(warning)
+    return found
+
+
 def notes(done: Done, guidance: str | None, warnings: Sequence[Issue] = ()) -> list[Issue]:
-    """Say of one entry what became of it, under which id, and where its evaluation will be."""
+    """Say of one entry what became of it, under which id, and where its evaluation will be; then its `warnings`."""
     if done.ignored is not None:
         return [done.ignored]
     name = f"{done.type}/{done.id}"
@@ -55,8 +67,7 @@ def notes(done: Done, guidance: str | None, warnings: Sequence[Issue] = ()) -> l
     else:
         told = ("unchanged", f"{name} is already so; nothing was changed.")
     text = f"{told[1]} Evaluation: GuidanceResponse/{guidance}." if guidance and done.changed else told[1]
-    mine = [one for one in warnings if (one.expression or "").startswith(done.entry.location)]
-    return [Issue("informational", told[0], text, done.entry.location, "information"), *mine]
+    return [Issue("informational", told[0], text, done.entry.location, "information"), *warnings]
 
 
 def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant: str) -> Answer:
@@ -83,14 +94,16 @@ def served(tx: Connection, tenant: str, done: Done) -> bytes:
     return stored.body if stored else b""
 
 
-def entry(done: Done, received: Received, base: str, resource: msgspec.Raw | None = None) -> dict[str, Any]:
-    """Write the response entry of one entry of a Bundle."""
+def entry(
+    done: Done, received: Received, base: str, warnings: Sequence[Issue], resource: msgspec.Raw | None = None
+) -> dict[str, Any]:
+    """Write the response entry of one entry of a Bundle; `warnings` are its own."""
     response = {
         "status": PHRASES[201 if done.created else 200],
         "location": f"{base}/{done.type}/{done.id}/_history/{done.version}",
         "etag": f'W/"{done.version}"',
         "lastModified": instant(done.updated),
-        "outcome": outcome(notes(done, received.guidance, received.submission.warnings)),
+        "outcome": outcome(notes(done, received.guidance, warnings)),
     }
     written: dict[str, Any] = {"fullUrl": f"{base}/{done.type}/{done.id}"}
     if resource is not None:
