@@ -20,6 +20,8 @@ FORM = re.compile(
 )
 YEAR_MONTHS = 12
 LEAP_SECOND = "60"
+MEANT = range(1800, 2401)
+"""Years that anybody means: 0001 and 9999 stand for "unknown" and "never" in many systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,11 @@ def zone_of(name: str | None, at: datetime) -> tzinfo:
 
 
 def read_moment(text: object, zone: tzinfo) -> Moment | None:
-    """The span that a FHIR date, dateTime or instant means in this zone; None for anything else."""
+    """The span that a FHIR date, dateTime or instant means in this zone; None for any other text and strange years."""
     if isinstance(text, datetime):
         text = text.isoformat()
     match = FORM.match(text) if isinstance(text, str) else None
-    if match is None:
+    if match is None or int(match["year"]) not in MEANT:
         return None
     try:
         return _moment(match, zone)

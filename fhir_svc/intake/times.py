@@ -50,7 +50,10 @@ def _moment(text: str) -> datetime:
     """Parse a dateTime with a time; a leap second is the first moment of the next minute."""
     leap = text[16:19] == ":60"
     moment = datetime.fromisoformat(text[:16] + ":59" + text[19:] if leap else text)
-    return moment + timedelta(seconds=1) if leap else moment
+    try:
+        return moment + timedelta(seconds=1) if leap else moment
+    except OverflowError:  # the last minute of the calendar has no next one
+        return moment
 
 
 def _days(text: str) -> tuple[date, date]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from fhir_svc.criteria.moments import read_moment
 from fhir_svc.decision import Concern, Fact, Kept, Order, RuleOutcome
 from fhir_svc.orders.candidates import Candidate
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of
@@ -70,7 +71,8 @@ class Repeats:
         authored = [held.content.get("authoredOn")]
         authored += [task.content.get("authoredOn") for task in self.record.of("Task") if _focus(task) == held.local]
         found = next((text for text in authored if text and "T" in text), None)
-        return held.received if found is None else datetime.fromisoformat(found)
+        moment = read_moment(found, UTC)
+        return held.received if moment is None else moment.start
 
     def _settles(self, held: Stored, order: Order, rules: Sequence[RuleOutcome]) -> bool:
         if basis(rules) not in extensions(held.content, "basis"):

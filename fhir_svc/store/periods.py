@@ -12,10 +12,9 @@ from sqlalchemy import BigInteger, and_, func, not_, or_, type_coerce
 
 from fhir_svc.errors import Malformed
 from fhir_svc.store.clock import clock
-from fhir_svc.store.tables import to_millis
+from fhir_svc.store.tables import FIRST, LAST, to_millis
 
-FOREVER = 253402300799999  # 9999-12-31T23:59:59.999Z
-EVER = -62135596800000  # 0001-01-01T00:00:00.000Z
+EVER, FOREVER = FIRST, LAST
 _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )

@@ -31,6 +31,8 @@ from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+FIRST = -62135596800000  # 0001-01-01T00:00:00.000Z
+LAST = 253402300799999  # 9999-12-31T23:59:59.999Z
 
 
 def to_millis(moment: datetime) -> int:
@@ -39,8 +41,8 @@ def to_millis(moment: datetime) -> int:
 
 
 def from_millis(millis: int) -> datetime:
-    """The aware UTC datetime of so many milliseconds since 1970."""
-    return EPOCH + timedelta(milliseconds=millis)
+    """The aware UTC datetime of so many milliseconds since 1970; what lies beyond the calendar is its edge."""
+    return EPOCH + timedelta(milliseconds=min(max(millis, FIRST), LAST))
 
 
 class Moment(TypeDecorator[datetime]):

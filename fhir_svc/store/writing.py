@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from fhir_svc.store.tables import from_millis, resources, search, to_millis, ver
 _HEAD = ("key", "tenant", "type", "id", "version", "latest", "status", "patient", "ours", "digest")
 _HEAD_COLUMNS = (*_HEAD, "source_updated", "created", "updated")
 _VERSION_COLUMNS = ("resource", "version", "received", "source_updated", "late", "submission", "body")
+_SKEW = timedelta(minutes=15)
 _SEARCH_COLUMNS = ("tenant", "field", "value", "system", "low", "high", "resource")
 
 
@@ -72,7 +73,7 @@ class Task:
 def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None) -> list[Written]:
     """Write many resources in a handful of statements; the answers stand in the order of `puts`."""
     moment = now(tx)
-    tasks = [Task(one, body.digest(one.resource), _source_updated(one)) for one in puts]
+    tasks = [Task(one, body.digest(one.resource), _source_updated(one, moment)) for one in puts]
     if len({task.name for task in tasks}) < len(tasks):
         raise Conflict("A resource stands here twice.", error="duplicate")
     pending = tasks
@@ -88,10 +89,11 @@ def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: st
     return [task.outcome for task in tasks if task.outcome]
 
 
-def _source_updated(one: Put) -> int | None:
-    """The source's own `meta.lastUpdated` in milliseconds; what we write has none."""
+def _source_updated(one: Put, moment: datetime) -> int | None:
+    """The source's own `meta.lastUpdated` in milliseconds, if it can be; what we write has none."""
     found = None if one.ours else interval(str(one.resource.get("meta", {}).get("lastUpdated", "")))
-    return found[0] if found else None
+    # a time ahead would keep every true later version out; one before there were records means "unknown"
+    return found[0] if found and 0 <= found[0] <= to_millis(moment + _SKEW) else None
 
 
 def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:

@@ -17,6 +17,7 @@ Parameter = Mapping[str, Any]
 WORDS: Final = ("valueCode", "valueString", "valueId", "valueUri", "valueMarkdown")
 MOMENTS: Final = ("valueDateTime", "valueInstant", "valueDate", "valueString")
 LONGEST_TEXT: Final = 4000
+YEARS: Final = range(1900, 2201)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Arguments:
                     error="parameter-value",
                     expression=_at(index),
                 )
+            in_range(moment, f"{_at(index)}.value")
             return moment
         raise Unprocessable(f"The parameter {name} is needed.", error="parameter-missing", expression="Parameters")
 
@@ -111,6 +113,13 @@ def _word(parameter: Parameter, index: int) -> str:
             "The parameter's value must be a code or a short text.", error="parameter-value", expression=_at(index)
         )
     return found.strip()
+
+
+def in_range(moment: datetime, expression: str) -> None:
+    """Unprocessable for a moment that nobody means, near which no arithmetic is possible."""
+    if moment.year not in YEARS:
+        text = f"Give a moment of the years {YEARS[0]} to {YEARS[-1]}."
+        raise Unprocessable(text, error="parameter-value", code="value", expression=expression)
 
 
 def _at(index: int) -> str:

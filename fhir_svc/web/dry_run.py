@@ -15,6 +15,7 @@ from fhir_svc.intake.parse import encode
 from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store.tenants import Tenant
+from fhir_svc.web.arguments import in_range
 from fhir_svc.web.services import Services
 from fhir_svc.web.wire import instant
 
@@ -53,7 +54,9 @@ def read(plan: str, body: Mapping[str, Any]) -> Asked:
         raise Unprocessable(
             "`data` is a Bundle of type collection.", expression="Parameters.parameter", code="required"
         )
-    return Asked(plan, data, places["data"], _subject(given.get("subject")), _moment(given.get("asOf")))
+    return Asked(
+        plan, data, places["data"], _subject(given.get("subject")), _moment(given.get("asOf"), places.get("asOf", ""))
+    )
 
 
 def _subject(part: Mapping[str, Any] | None) -> str | None:
@@ -65,7 +68,7 @@ def _subject(part: Mapping[str, Any] | None) -> str | None:
     return value.removeprefix("Patient/")
 
 
-def _moment(part: Mapping[str, Any] | None) -> datetime | None:
+def _moment(part: Mapping[str, Any] | None, place: str) -> datetime | None:
     if part is None:
         return None
     try:
@@ -74,6 +77,7 @@ def _moment(part: Mapping[str, Any] | None) -> datetime | None:
         raise Malformed("`asOf` is a valueDateTime.", code="value", expression="Parameters.parameter") from failure
     if moment.tzinfo is None:
         raise Malformed("`asOf` is a moment with its offset.", code="value", expression="Parameters.parameter")
+    in_range(moment, place.replace(".resource", ".value"))
     return moment
 
 

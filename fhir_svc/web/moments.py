@@ -22,7 +22,10 @@ class Clock:
         """`21 Nov 2026, 14:05 CET`; a date stays a date; '' for nothing."""
         parsed = parse(moment)
         if isinstance(parsed, datetime):
-            local = parsed.astimezone(self.zone)
+            try:
+                local = parsed.astimezone(self.zone)
+            except OverflowError:  # the edge of the calendar, in another zone
+                return str(moment)
             return f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
         return f"{parsed.day} {parsed:%b %Y}" if parsed else str(moment or "")
 

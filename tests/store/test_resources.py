@@ -160,3 +160,13 @@ def test_the_clock_is_the_databases_in_whole_milliseconds(database):
     assert moment.tzinfo is UTC
     assert moment.microsecond % 1000 == 0
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
+
+
+@pytest.mark.parametrize("claimed", ["9999-12-31T23:59:59-12:00", "2199-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_source_whose_age_can_not_be_is_ordered_by_receipt(database, claimed):
+    for text in (claimed, "2026-03-02T08:00:00Z", claimed):
+        with database.transaction() as tx:
+            put = {"resourceType": "Observation", "id": "o1", "meta": {"lastUpdated": text}, "note": [{"text": text}]}
+            assert not resources.put(tx, "north", put, patient="p1", ours=False).late
+            put["note"] = [{"text": "again"}]
+            assert not resources.put(tx, "north", put, patient="p1", ours=False).late

@@ -169,7 +169,7 @@ def rested(task, until):
     }
 
 
-@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2099-01-01", "tomorrow", ""])
+@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2099-01-01", "tomorrow", "", "9999-12-31T23:59:59-12:00"])
 def test_a_draft_is_deferred_to_an_instant_to_come(ward, until):
     draft = ward.draft()
     parameters = [{"name": "until", "valueDateTime": until}]
