@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import multiprocessing
+import os
 import secrets
 import sqlite3
 import statistics
@@ -12,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from flask.testing import FlaskClient
 from joserfc.jwk import ECKey
@@ -31,6 +36,11 @@ RECORD = Path(__file__).parents[1] / "data" / "synthea" / "elsy-bechtelar.json"
 TAKEN = {"Patient", "Condition", "Observation", "Procedure", "DiagnosticReport", "MedicationRequest"}
 ENTRIES = 100
 ROUNDS = 60
+MARK = 987_654_321  # stands in for the number of a Bundle
+PROCESSES = os.cpu_count() or 4
+SECONDS = 10.0
+SUSTAINED = 5_000  # resources a second
+GROWTH = 50.0  # MB
 
 
 def bundle(number: int) -> tuple[bytes, list[bytes]]:
@@ -133,9 +143,89 @@ def report(name: str, ours: float, bare: float) -> bool:
     return ours < 30
 
 
+def numbered() -> Callable[[int], bytes]:
+    """Give the Bundle of a number without making each anew: that would be timed too."""
+    body, _ = bundle(MARK)
+    return lambda number: body.replace(str(MARK).encode(), str(number).encode())
+
+
+def together(work: Callable[[int, float], int]) -> float:
+    """How many times a second `work(process, until)` did its thing, in as many processes as there are cores."""
+    context = multiprocessing.get_context("fork")
+    counts, start = context.Queue(), context.Barrier(PROCESSES)
+
+    def run(process: int) -> None:
+        start.wait(60)
+        begun = time.monotonic()
+        counts.put((work(process, begun + SECONDS), time.monotonic() - begun))
+
+    running = [context.Process(target=run, args=(process,)) for process in range(PROCESSES)]
+    for one in running:
+        one.start()
+    done = [counts.get(timeout=SECONDS + 120) for _ in running]
+    for one in running:
+        one.join()
+    return sum(count / took for count, took in done)
+
+
+def sustained(url: str) -> bool:
+    """Print resources a second over all cores, workers stopped, beside bare loops in as many processes."""
+    body_of = numbered()
+    _, bodies = bundle(0)
+    with service(url) as (web, headers):
+
+        def post(process: int, until: float) -> int:
+            count = 0
+            while time.monotonic() < until:
+                answer = web.post("/fhir", data=body_of(1_000_000 * (process + 1) + count), headers=headers)
+                if answer.status_code != HTTPStatus.OK:
+                    raise RuntimeError(answer.get_data(as_text=True)[:500])
+                count += 1
+            return count
+
+        ours = ENTRIES * together(post)
+
+    def insert(_: int, until: float) -> int:
+        count = 0
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            while time.monotonic() < until:
+                for one in bodies:
+                    connection.execute("INSERT INTO bare VALUES (%s)", (one,))
+                connection.commit()
+                count += 1
+        return count
+
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS bare (body bytea)")
+    bare = ENTRIES * together(insert)
+    print(f"sustained, {PROCESSES} processes, PostgreSQL  {ours:6.0f} resources/s   bare {bare:6.0f}", end="")
+    print(f"   ratio {bare / ours:4.1f}   load {os.getloadavg()[0]:.1f}")
+    return ours >= SUSTAINED
+
+
+def memory(url: str, bundles: int) -> bool:
+    """Print what a process of the web holds after its first Bundles and after many."""
+    body_of, early = numbered(), min(100, bundles)
+    first = 0.0
+    with service(url) as (web, headers):
+        for number in range(bundles):
+            web.post("/fhir", data=body_of(number), headers=headers)
+            if number + 1 == early:
+                first = _own_memory()
+        last = _own_memory()
+    print(f"memory of a web process  {first:5.0f} MB after {early} bundles, {last:5.0f} MB after {bundles}")
+    return last - first < GROWTH
+
+
+def _own_memory() -> float:
+    gc.collect()
+    return float(psutil.Process().memory_full_info().uss) / 1e6
+
+
 def main() -> int:
-    """Measure and print; 1 when a promise is missed."""
+    """Measure and print; 1 when a promise is missed. A number as argument: Bundles for the memory (1,000)."""
     kept = []
+    bundles = next((int(one) for one in sys.argv[1:] if one.isdigit()), 1_000)
     with tempfile.TemporaryDirectory(prefix="fhir-svc-bench-") as folder:
         place = Path(folder)
         kept.append(report("SQLite", accept(f"sqlite:///{place / 'bench.db'}"), bare_sqlite(place)))
@@ -145,6 +235,10 @@ def main() -> int:
     else:
         with postgres.server(found) as url:
             kept.append(report("PostgreSQL", accept(url), bare_postgres(url)))
+        with postgres.server(found) as url:
+            kept.append(sustained(url))
+    with tempfile.TemporaryDirectory(prefix="fhir-svc-bench-") as folder:
+        kept.append(memory(f"sqlite:///{Path(folder) / 'bench.db'}", bundles))
     return int(not all(kept))
 
 

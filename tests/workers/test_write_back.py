@@ -251,3 +251,38 @@ def test_a_worker_that_died_over_and_over_leaves_its_row_in_quarantine(store, eh
     write_back.run(equipment, row)
     assert store.quarantined(row) == "attempts-used-up"
     assert ehr.all("ServiceRequest") == []
+
+
+def test_one_message_brings_everything_that_waits_and_each_row_has_its_own_end(store, ehr, equipment, draft):
+    ehr.fault(status=422, method="PUT", type="Flag")
+    flag = {"resourceType": "Flag", "id": "f1", "status": "active", "code": {"text": "x"}}
+    task = {"resourceType": "Task", "id": "t1", "status": "requested", "intent": "order"}
+    subject, focus = {"reference": "Patient/p1"}, {"reference": "ServiceRequest/o1"}
+    store.put({**task, "for": subject, "focus": focus})
+    store.put({**flag, "subject": subject})
+    rows = {local: store.add("write_back", local) for local in ("Task/t1", "Flag/f1", "ServiceRequest/gone")}
+    for number in (1, 2):
+        store.put(draft(f"o{number}"))
+        rows[f"o{number}"] = store.add("write_back", f"ServiceRequest/o{number}")
+    write_back.run(equipment, rows["Task/t1"])
+    assert store.counts() == {("write_back", "done"): 3, ("write_back", "quarantined"): 2}
+    assert store.quarantined(rows["Flag/f1"]) == "ehr-422"
+    assert store.quarantined(rows["ServiceRequest/gone"]) == "nothing-to-deliver"
+    assert [one["focus"] for one in ehr.all("Task")] == [focus]
+    with store.database.reading() as tx:
+        assert audit.verify(tx) == []
+        assert audit.search(tx, "north", [], count=20).total == 5
+
+
+def test_what_could_not_be_begun_in_time_is_put_back_untried(store, ehr, equipment, draft, monkeypatch):
+    monkeypatch.setattr(write_back, "_BEGIN_WITHIN", 0.0)
+    rows = []
+    for number in range(3):
+        store.put(draft(f"o{number}"))
+        rows.append(store.add("write_back", f"ServiceRequest/o{number}"))
+    write_back.run(equipment, rows[0])
+    assert len(ehr.all("ServiceRequest")) == 1
+    assert store.counts() == {("write_back", "done"): 1, ("write_back", "due"): 2}
+    for row in rows:
+        write_back.run(equipment, row)
+    assert done(store)
