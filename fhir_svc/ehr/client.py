@@ -110,12 +110,12 @@ class EhrClient:
         return receipt(check(raw, writing=True), type_, id_)
 
     def create(self, resource: Json, condition: Sequence[tuple[str, str]]) -> Copy:
-        """POST under a condition (If-None-Exist); Changed where the EHR finds that there is one already."""
+        """POST under a condition (If-None-Exist), if any; Changed where the EHR finds that there is one already."""
         type_ = resource["resourceType"]
-        headers = {"If-None-Exist": urlencode(condition)}
+        headers = {"If-None-Exist": urlencode(condition)} if condition else {}
         raw = self._send("POST", type_, type_, "c", headers=headers, body=_encoder.encode(resource))
         made = receipt(check(raw, writing=True), type_, None)
-        if raw.status == HTTPStatus.OK:
+        if condition and raw.status == HTTPStatus.OK:
             raise Changed("the EHR has one already")
         return made
 

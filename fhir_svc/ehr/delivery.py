@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fhir_svc.ehr.client import Capabilities, EhrClient
-from fhir_svc.ehr.outbound import agrees, condition, holds
+from fhir_svc.ehr.outbound import agrees, condition, holds, identified
 from fhir_svc.ehr.replies import Changed, Copy, Json, Never
 
 
@@ -44,6 +44,8 @@ def deliver(
             return _seen(client, wanted, _make(client, can, wanted))
         except Changed:  # made meanwhile, or by an attempt that we believed lost
             copy = _find(client, can, wanted, None)
+    if copy is None and not identified(wanted):  # what the EHR has instead is another one of the same moment
+        return _seen(client, wanted, _add(client, wanted, ()))
     if copy is None:
         raise Changed("the EHR has it and does not show it")
     return _update(client, wanted, copy, told)
@@ -56,6 +58,8 @@ def _find(client: EhrClient, can: Capabilities, wanted: Json, known: Copy | None
     if type_ in can.update_create:
         return client.read(type_, wanted["id"])
     found = client.search(type_, condition(wanted))
+    if not identified(wanted):  # never updated by us: only what says the same can be it
+        found = [copy for copy in found if agrees(copy.content or {}, wanted)]
     if len(found) > 1:
         raise Never("the EHR has several copies", error="ehr-several-copies")
     return found[0] if found else None
@@ -64,7 +68,11 @@ def _find(client: EhrClient, can: Capabilities, wanted: Json, known: Copy | None
 def _make(client: EhrClient, can: Capabilities, wanted: Json) -> Copy:
     if wanted["resourceType"] in can.update_create:
         return client.put(wanted, version=None)
-    return client.create({name: value for name, value in wanted.items() if name != "id"}, condition(wanted))
+    return _add(client, wanted, condition(wanted))
+
+
+def _add(client: EhrClient, wanted: Json, unless: Sequence[tuple[str, str]]) -> Copy:
+    return client.create({name: value for name, value in wanted.items() if name != "id"}, unless)
 
 
 def _update(client: EhrClient, wanted: Json, copy: Copy, told: Sequence[Mapping[str, object]]) -> Copy:

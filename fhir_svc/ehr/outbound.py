@@ -47,7 +47,7 @@ def shape(resource: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -
     made: Json = _renamed(resource, names)
     meta = {name: value for name, value in made.pop("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
     made = {"resourceType": made.pop("resourceType"), "id": made.pop("id"), **({"meta": meta} if meta else {}), **made}
-    if made["resourceType"] != "Provenance" and not _own(made):
+    if identified(made) and not _own(made):
         ours = {"system": namespace(made["resourceType"]), "value": made["id"]}
         made["identifier"] = [*made.get("identifier", []), ours]
     return made
@@ -75,12 +75,17 @@ def _own(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in resource.get("identifier", []) if one.get("system") in systems]
 
 
+def identified(resource: Mapping[str, Any]) -> bool:
+    """Can it carry an identifier of ours? A Provenance has none in R4."""
+    return bool(resource["resourceType"] != "Provenance")
+
+
 def condition(resource: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The search that finds this resource in the EHR, whoever wrote it there: by our identifier.
 
-    A Provenance has none in R4: what it is about and when it was recorded find it.
+    Without one: what it is about and when it was recorded, which others may have in common with it.
     """
-    if resource["resourceType"] == "Provenance":
+    if not identified(resource):
         target = next((one["reference"] for one in resource["target"] if "reference" in one), "")
         return [("target", target), ("recorded", resource["recorded"])]
     one = _own(resource)[0]

@@ -1,6 +1,7 @@
 """A resource is in the EHR exactly once, and nothing that somebody changed there is overwritten."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -130,3 +131,30 @@ def test_eight_writers_at_once_make_one(ehr, updates):
 def test_an_answer_without_a_version_is_followed_by_a_look(ehr):
     ehr.fault(no_location=True, method="PUT", count=1)
     assert send(ehr, DRAFT).version == "1"
+
+
+def provenance(number, role):
+    return {
+        "resourceType": "Provenance",
+        "id": f"0b6a3f52-0000-5000-8000-00000000010{number}",
+        "target": [{"reference": "ServiceRequest/o1"}],
+        "recorded": "2026-03-10T12:00:00.000Z",
+        "agent": [{"type": {"coding": [{"code": role}]}, "who": {"display": role}}],
+    }
+
+
+def test_two_statements_of_one_moment_about_one_order_are_both_there_and_no_change_of_somebody_else(ehr, updates):
+    sent = [provenance(2, "author"), provenance(3, "assembler")]
+    first = [send(ehr, each) for each in sent]
+    again = [send(ehr, each) for each in sent]
+    assert [copy.id for copy in again] == [copy.id for copy in first]
+    assert sorted(copy["agent"][0]["who"]["display"] for copy in ehr.all("Provenance")) == ["assembler", "author"]
+
+
+def test_a_lost_answer_beside_another_statement_of_the_moment_leaves_one_of_each(ehr, updates):
+    send(ehr, provenance(2, "author"))
+    ehr.fault(lose_answer=True, method="PUT" if updates else "POST", count=2)
+    for _ in range(3):
+        with suppress(Unclear):
+            send(ehr, provenance(3, "assembler"))
+    assert len(ehr.all("Provenance")) == 2
