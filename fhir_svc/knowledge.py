@@ -19,6 +19,8 @@ from fhir_svc.errors import Broken
 from fhir_svc.record import Json
 
 LANGUAGE = "message-language"
+MAIN = "lbp-lss"
+"""The pathway that answers a submission; others in the folder are evaluated beside it."""
 UNSURE = "unsure"
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "answer": ("form",),
@@ -50,6 +52,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "unusable": ("of",),
     "flagged": ("codes", "conclusions", "windows"),
     "coded": ("codes", "items", "windows"),
+    "screened": ("codes", "items", "windows"),
     "decline": ("codes", "unit", "windows"),
     "any-value": ("codes", "unit", "windows"),
     "mean-rise": ("codes", "unit", "windows"),
@@ -114,7 +117,7 @@ class Knowledge:
     @property
     def plan(self) -> dict[str, Any]:
         """The PlanDefinition of the low back pain pathway."""
-        return self._artefacts["PlanDefinition", "lbp-lss"]
+        return self._artefacts["PlanDefinition", MAIN]
 
     @property
     def pathways(self) -> Mapping[str, Pathway]:

@@ -6,13 +6,14 @@ The GuidanceResponse that intake created tells the submission; a clock row has n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from fhir_svc.auth.audit_event import FAILED, SUCCESS, Told
 from fhir_svc.errors import Broken
-from fhir_svc.evaluation import Write, evaluate, failure
+from fhir_svc.evaluation import Evaluation, Write, evaluate, failure
+from fhir_svc.knowledge import MAIN, Knowledge
 from fhir_svc.orders.identity import derived
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store import patients, resources, subscriptions, tenants, work
@@ -52,26 +53,20 @@ def run(equipment: Equipment, work_id: str) -> None:
 def _act(equipment: Equipment, claim: Claim) -> None:
     with equipment.database.reading() as tx:
         case = _case(tx, claim)
-    found = evaluate(
-        case.record,
-        equipment.knowledge,
-        case.site,
-        claim.at,
-        scope=_scope(claim, case),
-        seed=_seed(claim),
-        **case.names,
-    )
+    found = _decide(equipment.knowledge, claim, case)
+    changes = [each.decision.next_change for each in found if each.decision.next_change is not None]
     with equipment.database.transaction() as tx:
         patients.advance(tx, claim.tenant, case.record.patient_id, case.sequence)
-        _write(tx, claim, case, found.guidance, found.writes)
-        if found.decision.next_change is not None:
+        for each in found:
+            _write(tx, claim, case, each.guidance, each.writes)
+        if changes:
             work.add(
                 tx,
                 tenant=claim.tenant,
                 kind="clock",
                 subject=case.record.patient_id,
                 patient=case.record.patient_id,
-                not_before=found.decision.next_change,
+                not_before=min(changes),
             )
         work.finish(tx, claim.ids)
         told = Told(
@@ -79,7 +74,26 @@ def _act(equipment: Equipment, claim: Claim) -> None:
         )
         equipment.audit(tx, claim.tenant, told)
     guidance = [id_ for id_, _ in case.submissions]
-    shadow.run(equipment, claim.tenant, case.record, case.site, found.decision, guidance=guidance)
+    shadow.run(equipment, claim.tenant, case.record, case.site, found[0].decision, guidance=guidance)
+
+
+def _decide(knowledge: Knowledge, claim: Claim, case: _Case) -> list[Evaluation]:
+    """Every pathway of the knowledge in turn, the main one first: what one drafts, the next finds on file.
+
+    Another pathway answers in GuidanceResponses of its own, beside those that the submissions wait for.
+    """
+    scope, named = _scope(claim, case), {"seed": _seed(claim), "subject": case.names["subject"]}
+    record, site = case.record, case.site
+    found = [evaluate(record, knowledge, site, claim.at, scope=scope, submissions=case.submissions, **named)]
+    for plan in sorted(knowledge.pathways.keys() - {MAIN}):
+        drafts = [write.resource for write in found[-1].writes if write.resource["resourceType"] == "ServiceRequest"]
+        fresh = tuple(Stored("ServiceRequest", one["id"], 1, one, claim.at, ours=True) for one in drafts)
+        known = tuple(one for one in record.current if one.local not in {each.local for each in fresh})
+        record = replace(record, current=(*known, *fresh))
+        own = [(derived("pathway", plan, guidance), asked) for guidance, asked in case.submissions]
+        place = f"{scope}/{plan}"
+        found.append(evaluate(record, knowledge, site, claim.at, scope=place, submissions=own, plan=plan, **named))
+    return found
 
 
 def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:

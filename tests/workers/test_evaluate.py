@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from fhir_svc.artefacts import load_artefacts
 from fhir_svc.errors import Broken, Unavailable
 from fhir_svc.evaluation import Evaluation
+from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.writes import Write, Writes
 from fhir_svc.store import audit, patients, work
 from workers import evaluate
+from workers.equipment import Equipment
 
 
 @dataclass
@@ -198,3 +202,34 @@ def test_work_of_the_demonstration_is_left_alone(store, equipment, pathway):
         tx.execute(text("UPDATE work SET demo = true"))
     evaluate.run(equipment, row)
     assert pathway.asked == []
+
+
+def test_another_pathway_in_the_folder_is_evaluated_beside_the_main_one(store, equipment):
+    added = Path(__file__).parents[1] / "data" / "pathways" / "vascular"
+    both = Knowledge([*load_artefacts(equipment.settings.profiles_dir), *load_artefacts(added)])
+    ready = Equipment(equipment.settings, store.database, "tester", both)
+    store.put(calf_pattern(datetime.now(UTC)), ours=False)
+    row = store.submit("g1")
+    evaluate.run(ready, row)
+    answers = {
+        one.content["moduleCanonical"].partition("|")[0].rpartition("/")[2] for one in store.all("GuidanceResponse")
+    }
+    assert answers == {"lbp-lss", "vascular"}
+    (draft,) = store.all("ServiceRequest")
+    assert draft.content["instantiatesCanonical"][0].endswith("/PlanDefinition/vascular|1.0.0")
+    evaluate.run(ready, store.submit("g2"))
+    assert len(store.all("ServiceRequest")) == 1
+
+
+def calf_pattern(authored):
+    yes, no = ({"system": "http://loinc.org", "code": code} for code in ("LA33-6", "LA32-8"))
+    answers = {"vc-calf-pain": yes, "vc-standing-relief": yes, "vc-cold-leg": no}
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "id": "calf",
+        "questionnaire": "https://example.org/fhir-svc/Questionnaire/vascular-intake|1.0.0",
+        "status": "completed",
+        "subject": {"reference": "Patient/p1"},
+        "authored": authored.isoformat(timespec="seconds"),
+        "item": [{"linkId": name, "answer": [{"valueCoding": coding}]} for name, coding in answers.items()],
+    }
