@@ -583,7 +583,7 @@ def read_or_refusal(read: Callable[[Json], Submission | Batch], body: Json) -> S
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(body=BUNDLES | LOOSE)
 def test_no_body_of_whatever_shape_breaks_the_reading(reading, body):
