@@ -6,32 +6,36 @@ physician gets a Task to look at it. A signed order takes over what the EHR repo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told
 from fhir_svc.errors import Conflict, Unprocessable
 from fhir_svc.orders import states
+from fhir_svc.orders.external_change import review_task
 from fhir_svc.orders.identity import derived
-from fhir_svc.orders.terms import concept, namespace
+from fhir_svc.orders.terms import namespace
 from fhir_svc.record import Stored
-from fhir_svc.store import patients, resources
+from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection, now
 from fhir_svc.web import trail
-from fhir_svc.web.wire import instant
+from fhir_svc.web.services import services
 
 ORDER: Final = namespace("order")
+REASON: Final = "draft-changed-elsewhere"
+OURS: Final = ("status", "priority", "code", "requester")
 UNSIGNED: Final = frozenset({"draft", "revoked", "entered-in-error"})
 
 
 class ChangedElsewhere(Conflict):
-    """The EHR reports another status for a draft that nobody has signed."""
+    """The EHR reports another status, priority, code or requester of a draft that nobody has signed."""
 
     def __init__(self, draft: Stored, status: str, expression: str) -> None:
         super().__init__(
             "This is a draft of this service: it changes by signing or declining it here.",
             expression=expression,
-            error="draft-changed-elsewhere",
+            error=REASON,
         )
         self.draft = draft
         self.reported = status
@@ -58,41 +62,46 @@ def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: s
     return next(iter(found.values()), None)
 
 
-def report(tx: Connection, tenant: str, ours: Stored, status: str, location: str) -> Stored:
+def report(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any], location: str) -> Stored:
     """Take over what the EHR says of our order; gives its current version, changed or not."""
-    before = ours.content["status"]
+    before, status = ours.content["status"], str(copy.get("status"))
+    if before in UNSIGNED:
+        for name in OURS:
+            if _says(ours.content, name) != _says(copy, name):
+                raise ChangedElsewhere(ours, status if name == "status" else name, f"{location}.{name}")
     if status == before:
         return ours
-    if before in UNSIGNED:
-        raise ChangedElsewhere(ours, status, f"{location}.status")
     changed = states.reported(ours.content, status)
     resources.change(tx, tenant, changed, version=ours.version, statuses={before})
     return resources.read(tx, tenant, ours.type, ours.id) or ours
 
 
+def _says(order: Mapping[str, Any], name: str) -> Any:
+    """What an element says, however it is worded: a concept by its codes, a reference by what it points to."""
+    value = order.get(name)
+    if not isinstance(value, Mapping):
+        return value
+    if codings := value.get("coding"):
+        return {(one.get("system"), one.get("code")) for one in codings}
+    return value.get("text") or value.get("reference") or value.get("identifier")
+
+
 def ask_for_review(tx: Connection, actor: Actor, change: ChangedElsewhere) -> None:
-    """Write the Task that tells a physician of it, once for each version of the draft and status reported."""
-    task = _task(actor.tenant, change, instant(now(tx)))
-    if resources.read(tx, actor.tenant, "Task", task["id"]) is None:
-        resources.create(tx, actor.tenant, task, patient=patients.patient_of(change.draft.content), ours=True)
-    told = Told("update", targets=(change.draft.reference,), outcome=REFUSED, reason="draft-changed-elsewhere")
-    trail.leave(tx, told, actor)
-
-
-def _task(tenant: str, change: ChangedElsewhere, at: str) -> dict[str, Any]:
+    """Write the Task that tells a physician of it, once for each draft and status reported."""
     draft = change.draft
-    task: dict[str, Any] = {
-        "resourceType": "Task",
-        "id": derived("draft-changed-elsewhere", tenant, draft.reference, change.reported),
-        "status": "requested",
-        "intent": "order",
-        "priority": draft.content.get("priority", "routine"),
-        "code": concept("task-code", "review"),
-        "reasonCode": concept("review-reason", "draft-changed-elsewhere"),
-        "focus": {"reference": draft.local},
-        "authoredOn": at,
-        "lastModified": at,
-    }
-    if "subject" in draft.content:
-        task["for"] = draft.content["subject"]
-    return task
+    patient = patients.patient_of(draft.content)
+    approval = resources.read(tx, actor.tenant, "Task", derived("Task", "approve", draft.id))
+    task = review_task(
+        services().knowledge,
+        draft,
+        subject=f"Patient/{patient}",
+        guidance=approval.content.get("reasonReference") if approval else None,
+        at=now(tx),
+        reason=REASON,
+        once=[actor.tenant, draft.local, change.reported],
+    )
+    if resources.read(tx, actor.tenant, "Task", task["id"]) is None:
+        resources.create(tx, actor.tenant, task, patient=patient, ours=True)
+        work.add(tx, tenant=actor.tenant, kind="write_back", subject=f"Task/{task['id']}", patient=patient, urgent=True)
+    told = Told("update", targets=(change.draft.reference,), outcome=REFUSED, reason=REASON)
+    trail.leave(tx, told, actor)

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from fhir_svc.orders.identity import derived
 from fhir_svc.store import resources, work
-from tests.web.cast import EHR, MRN, codes, intake_form, observation, patient
+from tests.web.cast import EHR, MRN, codes, intake_form, observation, patient, transaction
 
 BASE = "http://localhost/fhir"
 
@@ -337,7 +338,28 @@ def test_a_draft_changed_in_the_ehr_is_refused_and_a_physician_is_told_once(hous
     assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "draft"
     tasks = house.call("GET", "/fhir/Task").json
     assert tasks["total"] == 1
-    assert tasks["entry"][0]["resource"]["focus"] == {"reference": "ServiceRequest/d1"}
+    (task,) = [entry["resource"] for entry in tasks["entry"]]
+    assert task["focus"] == {"reference": "ServiceRequest/d1"}  # no evaluation of ours is known that made it
+    assert task["basedOn"] == [{"reference": "ServiceRequest/d1"}]
+    assert "unsigned draft" in task["description"]
+    assert task["restriction"]["period"]["end"] > task["authoredOn"]
+
+
+def test_the_review_of_a_draft_changed_in_the_ehr_points_to_the_evaluation_that_made_it(house, draft):
+    guidance = {"reference": "GuidanceResponse/g1"}
+    approval = {
+        "resourceType": "Task",
+        "id": derived("Task", "approve", "d1"),
+        "status": "requested",
+        "intent": "order",
+    }
+    with house.database.transaction() as tx:
+        resources.create(tx, "north", approval | {"reasonReference": guidance}, patient="p1", ours=True)
+    for status in ("active", "active", "revoked"):
+        house.call("PUT", "/fhir/ServiceRequest/d1", draft | {"status": status})
+    found = [entry["resource"] for entry in house.call("GET", "/fhir/Task").json["entry"]]
+    reviews = [task for task in found if task["id"] != approval["id"]]
+    assert [(task["focus"], task["reasonReference"]) for task in reviews] == [(guidance, guidance)] * 2
 
 
 def test_a_draft_changed_in_the_ehr_is_left_out_of_a_submitted_record(house, draft):
@@ -391,3 +413,63 @@ def test_options_answer_without_a_page(house):
     answer = house.call("OPTIONS", "/fhir/Patient")
     assert answer.status_code == 200
     assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "place"),
+    [
+        ("POST", "/fhir/Patient", {"If-None-Exist": "bogus=1"}, ["http.If-None-Exist"]),
+        ("PUT", "/fhir/Patient?gender=male", {}, None),
+    ],
+)
+def test_a_condition_that_is_not_supported_is_no_fault_of_the_body(house, method, path, headers, place):
+    answer = house.call(method, path, patient(), headers=headers)
+    assert (answer.status_code, codes(answer)) == (400, ["unsupported-parameter"])
+    assert answer.json["issue"][0]["code"] == "not-supported"
+    assert answer.json["issue"][0].get("expression") == place
+
+
+def test_a_condition_of_an_entry_is_located_in_its_request(house):
+    bundle = transaction(("PUT", "Patient?gender=male", patient()))
+    answer = house.call("POST", "/fhir", bundle)
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[0].request.url"]
+
+
+@pytest.mark.parametrize("bundled", [False, True])
+def test_a_conditional_update_keeps_the_id_that_it_brings(house, bundled):
+    known = {"identifier": [{"system": "https://x.example", "value": "1"}]}
+    place = "Observation?identifier=https://x.example|1"
+
+    def put(**changes):
+        resource = observation(**known) | changes
+        if bundled:
+            return house.call("POST", "/fhir", transaction(("PUT", place, resource)))
+        return house.call("PUT", f"/fhir/{place}", resource)
+
+    assert put(id="mine").status_code == (200 if bundled else 201)
+    assert house.call("GET", "/fhir/Observation/mine").status_code == 200
+    other = put(id="other", status="amended")
+    assert (other.status_code, codes(other)) == (400, ["resource-id-mismatch"])
+    assert put(id="mine", status="amended").status_code == 200
+    assert put(status="corrected").status_code == 200
+    assert house.call("GET", "/fhir/Observation/mine").json["status"] == "corrected"
+    assert house.call("GET", "/fhir/Observation").json["total"] == 1
+
+
+def test_a_conditional_update_never_overwrites_what_its_condition_does_not_match(house):
+    house.call("PUT", "/fhir/Observation/mine", observation(id="mine"))
+    place = "/fhir/Observation?identifier=https://x.example|1"
+    answer = house.call("PUT", place, observation(id="mine", status="amended"))
+    assert (answer.status_code, codes(answer)) == (409, ["conflict"])
+
+
+def test_whoever_sends_a_late_version_is_told_unless_they_asked_for_something_else(house):
+    def put(at, status, **headers):
+        body = observation(id="o1", status=status, meta={"lastUpdated": at})
+        return house.call("PUT", "/fhir/Observation/o1", body, headers=headers)
+
+    put("2026-03-02T00:00:00Z", "amended")
+    told = put("2026-03-01T00:00:00Z", "final")
+    assert (told.status_code, codes(told)) == (200, ["stored-late"])
+    shown = put("2026-02-01T00:00:00Z", "preliminary", Prefer="return=representation")
+    assert shown.json["status"] == "preliminary"
