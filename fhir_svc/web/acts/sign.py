@@ -17,7 +17,7 @@ from fhir_svc.orders import provenance, signature, states
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
-from fhir_svc.store import accounts, resources, signatures, subscriptions
+from fhir_svc.store import accounts, patients, resources, signatures, subscriptions
 from fhir_svc.store.database import Connection
 from fhir_svc.subscriptions.facts import fact
 from fhir_svc.web.acts.case import (
@@ -129,6 +129,7 @@ def _sign(
 ) -> Signed:
     case = open_case(tx, actor, draft_id, expected)
     _may_sign(tx, actor, case.at)
+    _of_this_patient(tx, actor.tenant, case.patient)
     prepared = preparation(tx, actor.tenant, case.order)
     _unchanged(prepared, digest)
     signature.require_overrides(case.order.content, prepared.blockers, overrides)
@@ -191,6 +192,16 @@ def _may_sign(tx: Connection, actor: Actor, at: datetime) -> None:
         raise Forbidden("No licence is registered for this account.", error="no-licence")
     if actor.confirmed_at is None or (at - actor.confirmed_at).total_seconds() > FRESH:
         raise Unauthenticated("Type your password again to sign.", error="reauthentication-required")
+
+
+def _of_this_patient(tx: Connection, tenant: str, patient: str) -> None:
+    """Conflict if the patient of the draft was replaced by another: the order belongs to that one."""
+    if patient and patients.resolve(tx, tenant, patient) != patient:
+        raise Conflict(
+            "The patient of this draft was replaced by another record; what is still needed is drafted for that one.",
+            expression="ServiceRequest.subject",
+            error="patient-replaced",
+        )
 
 
 def _unchanged(prepared: Preparation, digest: str) -> None:
