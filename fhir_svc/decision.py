@@ -36,7 +36,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """One rule of the PlanDefinition as it came out for this patient: one `rule` of the trace."""
+    """One rule of the PlanDefinition as it came out for this patient: one `rule` of the trace.
+
+    `deciding` are those of its facts that make it true.
+    """
 
     id: str
     title: str
@@ -45,6 +48,7 @@ class RuleOutcome:
     missing: tuple[str, ...]
     citation: str
     level: str | None = None
+    deciding: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Review:
     """Work for a physician that is no order: a review Task. `reason` is a rule id or a review flag.
 
     `about` is the signed order that the evidence no longer supports, where that is what it is for. `action` is the id
-    of the rule's action that asks for it: what it says to a physician has that name.
+    of the rule's action that asks for it: what it says to a physician has that name. `grounds` are the reports that it
+    is about; empty: those of its rules.
     """
 
     reason: str
@@ -83,15 +88,17 @@ class Review:
     text: str = ""
     about: Stored | None = None
     action: str = ""
+    grounds: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A CommunicationRequest to send; `reason` is of CodeSystem `message-reason`."""
+    """A CommunicationRequest to send; `reason` is of CodeSystem `message-reason`, `grounds` the reports behind it."""
 
     reason: str
     rules: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    grounds: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

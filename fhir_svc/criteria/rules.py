@@ -15,10 +15,11 @@ from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.facts import KINDS
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.criteria.plan import LEVELS, Action, Rule
+from fhir_svc.criteria.support import deciding, grounds
 from fhir_svc.criteria.tracing import asked, facts_of, unsettled
 from fhir_svc.decision import Concern, Fact, Message, Outcome, Review, RuleOutcome
 from fhir_svc.knowledge import Knowledge, Pathway
-from fhir_svc.record import Record, Site
+from fhir_svc.record import Record, Site, Stored
 
 CONFLICT = "CONFLICT"
 OUTCOMES = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.CANNOT_TELL}
@@ -30,7 +31,7 @@ class Drawn:
 
     wants: list[Want] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
-    messages: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    messages: dict[str, tuple[list[str], list[str], dict[str, Stored]]] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
     levels: dict[str, str] = field(default_factory=dict)
     standing: list[str | None] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Evaluator:
             missing=self._missing(rule, outcome, active),
             citation=rule.citation,
             level=self.drawn.levels.get(rule.id),
+            deciding=tuple(self.case.fact(name) for name in deciding(self.case, rule.condition)),
         )
 
     def _active(self, action: Action, *, met: bool) -> Iterator[Action]:
@@ -88,7 +90,15 @@ class Evaluator:
         if action.review:
             text = rule.action.title if action is rule.action else f"{rule.action.title}: {action.text}"
             drawn.reviews.append(
-                Review(rule.id, action.priority or "routine", (rule.id,), action.level, text, action=action.id)
+                Review(
+                    rule.id,
+                    action.priority or "routine",
+                    (rule.id,),
+                    action.level,
+                    text,
+                    action=action.id,
+                    grounds=grounds(self.case, rule.action, action),
+                )
             )
         if action.message is not None:
             self._send(rule, action)
@@ -105,9 +115,10 @@ class Evaluator:
 
     def _send(self, rule: Rule, action: Action) -> None:
         """One message for each reason, whatever number of rules send it."""
-        rules, missing = self.drawn.messages.setdefault(action.message or "", ([], []))
+        rules, missing, on = self.drawn.messages.setdefault(action.message or "", ([], [], {}))
         wanted = [] if action.condition is None else asked(self.case, self.pathway.trail, action.condition)
         rules.extend({rule.id} - set(rules))
+        on.update((source.reference, source) for source in grounds(self.case, rule.action, action))
         missing.extend(name for name in wanted if name not in missing)
         self.drawn.asked.extend(wanted)
 
@@ -180,7 +191,7 @@ def find(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: s
         controls=tuple(evaluator.controls()),
         flags=frozenset(drawn.flags.union(*(fact.flags for fact in facts.values())) - {CONFLICT} | drawn.flags),
         reviews=tuple(drawn.reviews),
-        messages=tuple(Message(name, tuple(ids), tuple(ask)) for name, (ids, ask) in drawn.messages.items()),
+        messages=tuple(_messages(drawn)),
         concerns=tuple(_conflicts(case, outcomes)),
         red_flags=tuple(rule.id for rule in red_flags),
         onsets={rule.id: evaluator.onset(rule) for rule in red_flags},
@@ -196,6 +207,11 @@ def _own(site: Site, pathway: Pathway, knowledge: Knowledge) -> Site:
     others = {name for other in knowledge.pathways.values() for name in other.declarations.parameters}
     others -= pathway.declarations.parameters.keys()
     return Site(site.timezone, {name: value for name, value in site.values.items() if name not in others})
+
+
+def _messages(drawn: Drawn) -> Iterator[Message]:
+    for name, (rules, missing, on) in drawn.messages.items():
+        yield Message(name, tuple(rules), tuple(missing), tuple(on[reference] for reference in sorted(on)))
 
 
 def _all_missing(drawn: Drawn, outcomes: list[RuleOutcome]) -> tuple[str, ...]:

@@ -125,6 +125,20 @@ def ladder(knowledge: Knowledge) -> Ladder:
 
 
 @lru_cache(maxsize=16)
+def fact_titles(knowledge: Knowledge) -> Mapping[str, str]:
+    """What every fact of every Library is called, by name."""
+    declared = [held for library in knowledge.all("Library") for held in extensions(library, "fact")]
+    return {parts(held, "name")[0]: title for held in declared for title in parts(held, "title")}
+
+
+@lru_cache(maxsize=16)
+def answer_words(knowledge: Knowledge) -> Mapping[str, str]:
+    """How the options of the forms are worded, by code."""
+    found = knowledge.find("CodeSystem", "answer") or {}
+    return {held["code"]: held["display"] for held in found.get("concept", ()) if "display" in held}
+
+
+@lru_cache(maxsize=16)
 def questions(knowledge: Knowledge) -> Mapping[str, tuple[str, str]]:
     """Every question of every form, by linkId: the form's address and the text."""
     found: dict[str, tuple[str, str]] = {}

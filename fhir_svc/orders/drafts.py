@@ -65,30 +65,30 @@ def _take_back_and_draft(sheet: Sheet) -> list[Resource]:
 def _notify(sheet: Sheet) -> list[Resource]:
     """Flags, reviews and messages; the reviews and messages that are new."""
     flags = [notices.red_flag(sheet, rule) for rule in sheet.decision.red_flags]
-    renewed = {rule for rule, flag in zip(sheet.decision.red_flags, flags, strict=True) if _raise(sheet, flag)}
+    raised = list(zip(sheet.decision.red_flags, flags, strict=True))
+    again = {rule for rule, flag in raised if _raise_again(sheet, flag)}
+    renewed = {rule for rule, flag in raised if rule not in again and sheet.create(flag)}
     for stored, flag in notices.resolved(sheet, renewed):
         sheet.replace(stored, flag)
     new = []
     for review in sheet.decision.reviews:
-        task = tasks.review(sheet, review)
-        if sheet.create(task):
-            new.append(task)
+        new += tasks.review(sheet, review, again & set(review.rules))
         if review.about is not None:
             sheet.create(notices.signer_flag(sheet, review))
     for held in sheet.decision.messages:
-        message = notices.message(sheet, held)
-        if sheet.create(message):
+        message = notices.message(sheet, held, again & set(held.rules))
+        if message and sheet.create(message):
             new.append(message)
     return new
 
 
-def _raise(sheet: Sheet, flag: Resource) -> bool:
-    """Write a Flag, or make an inactive one active again; says whether it is new."""
+def _raise_again(sheet: Sheet, flag: Resource) -> bool:
+    """Make a Flag that was withdrawn active again; says whether there is one."""
     stored = sheet.ours.get(f"Flag/{flag['id']}")
-    if stored is not None and stored.content["status"] != "active":
-        sheet.replace(stored, fresh(flag))
+    if stored is None or stored.content["status"] == "active":
         return False
-    return sheet.create(flag)
+    sheet.replace(stored, fresh(flag))
+    return True
 
 
 def _implicated(sheet: Sheet, concern: Concern, drafts: Sequence[Resource]) -> list[str]:

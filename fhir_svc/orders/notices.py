@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from fhir_svc.decision import Concern, Message, Review
+from fhir_svc.decision import Concern, Fact, Message, Review
 from fhir_svc.errors import Broken
 from fhir_svc.orders.amendments import is_withdrawn
-from fhir_svc.orders.definitions import questions
+from fhir_svc.orders.definitions import answer_words, fact_titles, questions
 from fhir_svc.orders.identity import deciding, references
+from fhir_svc.orders.news import news
 from fhir_svc.orders.provenance import SERVICE
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
 from fhir_svc.orders.states import fresh
@@ -52,8 +53,8 @@ def resolved(sheet: Sheet, renewed: set[str]) -> list[tuple[Stored, Resource]]:
     return found
 
 
-def message(sheet: Sheet, held: Message) -> Resource:
-    """A CommunicationRequest in the words of its ActivityDefinition."""
+def message(sheet: Sheet, held: Message, again: Iterable[str] = ()) -> Resource | None:
+    """A CommunicationRequest in the words of its ActivityDefinition; None where it was sent. `again`: see `news`."""
     definition = sheet.knowledge.find("ActivityDefinition", f"message-{held.reason.lower().replace('_', '-')}")
     if definition is None:
         raise Broken("a message reason has no ActivityDefinition", error="unknown-message")
@@ -61,11 +62,22 @@ def message(sheet: Sheet, held: Message) -> Resource:
     if any(extensions(definition, "asks-missing")):
         texts += _questions(sheet, held.missing)
     texts += extensions(definition, "disclaimer")
-    identity = sheet.once("CommunicationRequest", held.reason, rules=held.rules, more=held.missing)
+    found = news(
+        sheet,
+        "CommunicationRequest",
+        sheet.once("CommunicationRequest", held.reason, rules=held.rules, more=held.missing),
+        code=held.reason,
+        grounds=held.grounds or sheet.grounds(held.rules),
+        pressing=sheet.ladder.presses(definition["priority"]),
+        again=again,
+    )
+    if found is None:
+        return None
     return made(
         "CommunicationRequest",
-        identity,
-        identifier=[identifier("message", identity)],
+        found.identity,
+        extension=found.extensions,
+        identifier=[identifier("message", found.identity)],
         groupIdentifier=identifier("requisition", sheet.requisition),
         status="active",
         priority=definition["priority"],
@@ -82,7 +94,7 @@ def message(sheet: Sheet, held: Message) -> Resource:
 
 def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
     """A DetectedIssue: contraindication, duplicate or conflict, and the draft it touches."""
-    evidence = references(source for fact in held.facts for source in fact.sources)
+    evidence = [_side(sheet, fact) for fact in held.facts if fact.sources]
     parts = (held.kind, held.rule, held.order or "")
     identity = sheet.once("DetectedIssue", *parts, more=[deciding(held.facts), held.text])
     return made(
@@ -95,9 +107,26 @@ def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
         identifiedDateTime=sheet.at,
         author=dict(SERVICE),
         implicated=[{"reference": name} for name in implicated],
-        evidence=[{"detail": [{"reference": name} for name in evidence]}] if evidence else [],
-        detail=held.text,
+        evidence=evidence,
+        detail=held.text or _told(evidence),
     )
+
+
+def _side(sheet: Sheet, fact: Fact) -> Resource:
+    """One side of a concern: what it says in words, and the versions that say so."""
+    title = fact_titles(sheet.knowledge).get(fact.name)
+    detail = [{"reference": name} for name in references(fact.sources)]
+    if title is None or fact.value is None:
+        return {"detail": detail}
+    said = "yes" if fact.value is True else "no" if fact.value is False else str(fact.value)
+    said = answer_words(sheet.knowledge).get(said, said)
+    text = f"{title}: {said} {fact.unit or ''}".rstrip() + (f" ({fact.date})" if fact.date else "")
+    return {"code": [{"text": text}], "detail": detail}
+
+
+def _told(evidence: Sequence[Resource]) -> str:
+    """What each side says, one after the other."""
+    return "; ".join(concept["text"] for side in evidence for concept in side.get("code", ()))
 
 
 def _flag(sheet: Sheet, identity: str, reason: str, evidence: Sequence[str]) -> Resource:

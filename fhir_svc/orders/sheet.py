@@ -78,9 +78,22 @@ class Sheet:
         wanted = set(rules)
         return [fact for rule in self.decision.rules if rule.id in wanted for fact in rule.facts]
 
+    def grounds(self, rules: Iterable[str]) -> list[Stored]:
+        """The reports that make these rules true."""
+        wanted = set(rules)
+        return [
+            source
+            for rule in self.decision.rules
+            if rule.id in wanted
+            for fact in rule.deciding
+            for source in fact.sources
+        ]
+
     def once(self, kind: str, *parts: str, rules: Iterable[str] = (), more: Sequence[str] = ()) -> str:
         """The id of something that exists once while the deciding values of its rules stay the same."""
-        return derived(kind, self.scope, *parts, deciding(self.facts(rules)), *more)
+        wanted = set(rules)
+        facts = [fact for rule in self.decision.rules if rule.id in wanted for fact in (rule.deciding or rule.facts)]
+        return derived(kind, self.scope, *parts, deciding(facts), *more)
 
     def create(self, resource: Resource) -> bool:
         """Write a new resource unless it is there already; says whether it was written."""

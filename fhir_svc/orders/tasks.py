@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
+from fhir_svc.criteria.moments import read_moment
 from fhir_svc.decision import Order, Review
-from fhir_svc.errors import Broken
 from fhir_svc.orders.definitions import duration, task_definition
 from fhir_svc.orders.identity import derived
+from fhir_svc.orders.news import News, mark, news
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
-from fhir_svc.orders.states import moment
-from fhir_svc.orders.terms import extensions, parts
+from fhir_svc.orders.states import fresh, moment, released
+from fhir_svc.orders.terms import extension, extensions, parts
+from fhir_svc.record import Stored
 
 _SENT = "Communication"
 _NO_DRAFT = "no-draft"  # the wording of a rule that is met, wants orders, and leaves none
@@ -27,23 +30,63 @@ def approve(sheet: Sheet, order: Order, draft: Resource) -> Resource:
     }
 
 
-def review(sheet: Sheet, held: Review) -> Resource:
-    """The Task for a physician that is no order; for a signed order it goes to the signer."""
-    about = held.about
-    identity = sheet.once("Task", "review", held.reason, *held.rules, rules=held.rules, more=_on(held))
+def review(sheet: Sheet, held: Review, again: Iterable[str] = ()) -> list[Resource]:
+    """Ask a physician for what is no order, where nobody was asked yet; gives the Tasks that are new.
+
+    What is to be answered within a time of its own has a Task for each message. About a signed order it goes to the
+    signer. `again`: see `news`.
+    """
     text, within = _wording(sheet, held)
-    sent = _sent(sheet, held)
-    due = sent + within if sent and within else sheet.ladder.deadline(held.priority, held.level, sheet.decision.at)
+    grounds = held.grounds or tuple(sheet.grounds(held.rules))
+    messages = [source for source in grounds if source.type == _SENT] if within else []
+    if within and messages:
+        tasks = [_answer(sheet, held, message, text, within) for message in messages]
+        return [task for task in tasks if sheet.create(task)]
+    found = news(
+        sheet,
+        "Task",
+        sheet.once("Task", "review", held.reason, *held.rules, rules=held.rules, more=_on(held)),
+        code=held.reason,
+        grounds=() if held.about else grounds,
+        pressing=sheet.ladder.presses(held.priority),
+        again=() if held.about else again,
+    )
+    if found is None:
+        return []
+    if found.renews is not None:
+        sheet.replace(found.renews, _renewed(sheet, found.renews, found))
+        return []
+    due = sheet.ladder.deadline(held.priority, held.level, sheet.decision.at)
+    task = _review(sheet, held, found.identity, text, due) | {"extension": found.extensions}
+    return [task] if sheet.create(task) else []
+
+
+def _review(sheet: Sheet, held: Review, identity: str, text: str, due: datetime | None) -> Resource:
     task = _task(sheet, "task-review", identity, held.priority, due) | {
         "focus": sheet.reason,
         "reasonCode": rule_concept(sheet, held.reason),
         **({"description": text} if text else {}),
     }
-    if about is not None:
-        task["basedOn"] = [{"reference": about.local}]
-        if about.content.get("requester"):
-            task["owner"] = about.content["requester"]
+    if held.about is not None:
+        task["basedOn"] = [{"reference": held.about.local}]
+        if held.about.content.get("requester"):
+            task["owner"] = held.about.content["requester"]
     return task
+
+
+def _answer(sheet: Sheet, held: Review, message: Stored, text: str, within: timedelta) -> Resource:
+    """The Task for one message, due as counted from its own sending."""
+    identity = derived("Task", "review", sheet.scope, held.reason, mark(message))
+    return _review(sheet, held, identity, text, _sent(message) + within)
+
+
+def _renewed(sheet: Sheet, open_task: Stored, found: News) -> Resource:
+    """The open Task, now about the newer report too; one that was deferred is asked for again."""
+    resting = open_task.content["status"] == "on-hold"
+    task = fresh(released(open_task.content, at=sheet.decision.at) if resting else open_task.content)
+    others = [held for held in task.get("extension", ()) if held["url"] != extension("basis")]
+    said = {"focus": sheet.reason, "reasonReference": sheet.reason, "lastModified": sheet.at}
+    return task | said | {"extension": [*others, *found.extensions]}
 
 
 def _task(sheet: Sheet, name: str, identity: str, priority: str, due: datetime | None) -> Resource:
@@ -80,13 +123,11 @@ def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None]:
     return said, duration(within[0]) if within else None
 
 
-def _sent(sheet: Sheet, held: Review) -> datetime | None:
-    sources = [source for fact in sheet.facts(held.rules) for source in fact.sources if source.type == _SENT]
-    sent = [source.content["sent"] for source in sources if "T" in source.content.get("sent", "")]
-    try:
-        return max((datetime.fromisoformat(text) for text in sent), default=None)
-    except (ValueError, TypeError) as fault:
-        raise Broken("a message was sent at no moment we can read") from fault
+def _sent(message: Stored) -> datetime:
+    """When a message was sent; its receipt, where it does not say so to the second."""
+    text = message.content.get("sent", "")
+    sent = read_moment(text, UTC) if "T" in text else None
+    return sent.start if sent else message.received
 
 
 def _title(sheet: Sheet, reason: str) -> str:
