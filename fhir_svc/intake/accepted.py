@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from fhir_svc.errors import Issue, Rejected
+from fhir_svc.intake.shapes import Shapes
 
 if TYPE_CHECKING:
     from fhir_svc.intake.conformance import Conformance
@@ -53,7 +54,8 @@ class Reading:
 
     `new_id` gives the id of a resource that was POSTed; `at` is the moment of receipt (aware); `own_bases` are the base
     URLs under which an absolute reference means one of this tenant's ids (ours and its EHR's); `questionnaires` maps
-    `url|version` to the Questionnaires we know; `profiles` are the canonical URLs of our own profiles.
+    `url|version` to the Questionnaires we know; `profiles` are the canonical URLs of our own profiles, `shapes` what
+    those of whole resources say.
     """
 
     conformance: Conformance
@@ -62,6 +64,7 @@ class Reading:
     own_bases: Collection[str] = ()
     questionnaires: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Collection[str] = ()
+    shapes: Shapes = field(default_factory=Shapes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class Fault(Enum):
     IMPLICIT_RULES = ("implicit-rules", "not-supported", 422)
     VALUE_REQUIRED = ("value-required", "required", 422)
     PROFILE_UNKNOWN = ("profile-unknown", "invariant", 422)
+    PROFILE_BROKEN = ("profile-broken", "invariant", 422)
+    SHAPE_UNREADABLE = ("shape-unreadable", "informational", 200)
 
     QUESTIONNAIRE_MISSING = ("questionnaire-missing", "required", 422)
     QUESTIONNAIRE_UNKNOWN = ("questionnaire-unknown", "not-supported", 422)

@@ -210,5 +210,6 @@ def _accept(
 def _check_content(entry: Entry, reading: Reading, faults: Faults) -> None:
     resource = entry.resource or {}
     future.check(resource, entry.location, reading.at, faults)
+    reading.shapes.check(resource, entry.location, faults)
     if entry.type == "QuestionnaireResponse":
         answers.check_named(resource, reading.questionnaires, entry.location, faults)

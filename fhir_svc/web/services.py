@@ -17,6 +17,7 @@ from fhir_svc.artefacts import load_artefacts
 from fhir_svc.auth.oauth import Authority
 from fhir_svc.ehr.jwks import KeySets
 from fhir_svc.intake.conformance import Conformance
+from fhir_svc.intake.shapes import Shapes
 from fhir_svc.intake.submission import Reading
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
@@ -38,6 +39,7 @@ class Intake:
     conformance: Conformance
     questionnaires: Mapping[str, Mapping[str, Any]]
     profiles: frozenset[str]
+    shapes: Shapes
     whole: Callable[[], Conformance]
 
     def reading(self, at: datetime, *, own_bases: Collection[str], new_id: Callable[[], str]) -> Reading:
@@ -49,6 +51,7 @@ class Intake:
             own_bases=own_bases,
             questionnaires=self.questionnaires,
             profiles=self.profiles,
+            shapes=self.shapes,
         )
 
 
@@ -90,6 +93,7 @@ def _load(settings: Settings) -> tuple[Knowledge, Intake, str]:
         _compiled(settings.profiles_dir / SCHEMA),
         _by_canonical(artefacts, "Questionnaire"),
         _profiles(artefacts),
+        Shapes(artefacts),
         partial(_compiled, settings.profiles_dir / WHOLE_SCHEMA),
     )
     knowledge = Knowledge(artefacts)
