@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from prometheus_client import multiprocess, values
+
+from fhir_svc.web.observability import SHARED
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,8 +38,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             "errorlog": "-",
             "loglevel": "warning",
             "control_socket_disable": True,  # nobody steers us through a file
+            "child_exit": _forget,
+            "on_exit": _tidy,
         }
         super().__init__()
+        share_numbers()
 
     def load_config(self) -> None:
         """Hand gunicorn our options; nothing else is read, no file and no environment."""
@@ -44,3 +53,18 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The application, made once before the processes are forked."""
         gc.freeze()  # what is loaded now stays shared between the processes
         return self._application
+
+
+def share_numbers() -> None:
+    """Let all processes count into one private directory, so that a scrape of any of them gives the sums of all."""
+    os.environ[SHARED] = tempfile.mkdtemp(prefix="fhir-svc-metrics-")
+    # chosen when prometheus_client was imported, which was before there was a directory
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+
+
+def _forget(_server: object, worker: Any) -> None:
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _tidy(_server: object) -> None:
+    shutil.rmtree(os.environ[SHARED], ignore_errors=True)

@@ -21,7 +21,7 @@ import sys
 from fhir_svc import settings
 from fhir_svc.app import create_app
 from fhir_svc.web.server import Server
-Server(create_app(settings.read()), bind=sys.argv[1], processes=1, threads=4).run()
+Server(create_app(settings.read()), bind=sys.argv[1], processes=2, threads=4).run()
 """
 
 
@@ -130,3 +130,16 @@ def test_half_sent_requests_do_not_stop_the_others(server):
     finally:
         for line in half:
             line.close()
+
+
+def test_counts_never_jump_back_whichever_process_is_asked(server):
+    port, _ = server
+    counted = []
+    for _ in range(20):
+        assert say(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[0] == 200
+        body = say(port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[2].decode()
+        found = re.findall(r'requests_total{(.*route="/healthz".*)} ([0-9.]+)', body)
+        assert len(found) == 1
+        assert not set(re.findall(r"(\w+)=", found[0][0])) - {"method", "route", "status"}
+        counted.append(float(found[0][1]))
+    assert counted == [counted[0] + number for number in range(20)]
