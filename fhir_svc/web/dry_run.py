@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,14 +12,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir_svc import evaluation
 from fhir_svc.errors import Malformed, TooLarge, Unprocessable
-from fhir_svc.intake.parse import encode
 from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
+from fhir_svc.store import body
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web.arguments import in_range
 from fhir_svc.web.services import Services
 from fhir_svc.web.wire import instant
 
+ENTRY = re.compile(r"\bentry\[(\d+)\]")
 NAMESPACE = uuid5(NAMESPACE_URL, "https://example.org/fhir-svc/dry-run")
 
 
@@ -33,13 +35,13 @@ class Asked:
     at: datetime | None
 
 
-def read(plan: str, body: Mapping[str, Any]) -> Asked:
+def read(plan: str, given_body: Mapping[str, Any]) -> Asked:
     """Read the Parameters of the operation."""
-    if body.get("resourceType") != "Parameters" or not isinstance(body.get("parameter"), list):
+    if given_body.get("resourceType") != "Parameters" or not isinstance(given_body.get("parameter"), list):
         raise Malformed("Send Parameters with `data`, and `subject` and `asOf` where wanted.", expression="Parameters")
     given: dict[str, Mapping[str, Any]] = {}
     places: dict[str, str] = {}
-    for index, part in enumerate(body["parameter"]):
+    for index, part in enumerate(given_body["parameter"]):
         name = part.get("name") if isinstance(part, dict) else None
         if name not in {"subject", "data", "asOf"} or name in given:
             raise Malformed(
@@ -53,6 +55,10 @@ def read(plan: str, body: Mapping[str, Any]) -> Asked:
     if not isinstance(data, dict) or data.get("resourceType") != "Bundle" or data.get("type") != "collection":
         raise Unprocessable(
             "`data` is a Bundle of type collection.", expression="Parameters.parameter", code="required"
+        )
+    if not data.get("entry"):
+        raise Unprocessable(
+            "`data` holds the resources of one patient.", expression=f"{places['data']}.entry", code="required"
         )
     return Asked(
         plan, data, places["data"], _subject(given.get("subject")), _moment(given.get("asOf"), places.get("asOf", ""))
@@ -84,15 +90,15 @@ def _moment(part: Mapping[str, Any] | None, place: str) -> datetime | None:
 def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> dict[str, Any]:
     """Evaluate, and give the Bundle: first the GuidanceResponse, then everything that would be written."""
     at = asked.at or now
-    seed = uuid5(
-        NAMESPACE, hashlib.sha256(encode([asked.plan, asked.data, asked.subject or "", at.isoformat()])).hexdigest()
-    )
+    asked, order = _in_order(asked)
+    content = body.canonical({"of": [asked.plan, asked.data, asked.subject or "", at.isoformat()]})
+    seed = uuid5(NAMESPACE, hashlib.sha256(content).hexdigest())
     ids = _ids(seed)
     reading = given.intake.reading(
         max(at, now), own_bases=(given.settings.fhir_base, tenant.ehr_base), new_id=lambda: next(ids)
     )
-    submission = _read(asked, reading)
-    patient = _patient(submission, asked.subject)
+    submission = _read(asked, reading, order)
+    patient = _patient(submission, _meant(submission, asked.subject))
     result = evaluation.evaluate(
         _record(submission, patient, at),
         given.knowledge,
@@ -110,17 +116,42 @@ def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> d
     return {"resourceType": "Bundle", "id": str(seed), "type": "collection", "entry": entries}
 
 
-def _read(asked: Asked, reading: Reading) -> Submission:
+def _in_order(asked: Asked) -> tuple[Asked, list[int]]:
+    """Put the entries into an order of their own, so that theirs makes no difference; gives where each stood."""
+    entries = asked.data["entry"]
+    if not isinstance(entries, list):
+        return asked, []
+    keys = [body.canonical({"entry": one}) for one in entries]
+    order = sorted(range(len(entries)), key=keys.__getitem__)
+    return replace(asked, data={**asked.data, "entry": [entries[index] for index in order]}), order
+
+
+def _read(asked: Asked, reading: Reading, order: Sequence[int]) -> Submission:
     """Read the data as `$submit` would, and locate what is wrong with them in the Parameters."""
     try:
         submission = read_submit(asked.data, reading)
         return submission if submission.settled else settle(submission, {}, reading)
     except (Malformed, Unprocessable, TooLarge) as failure:
         issues = [
-            replace(one, expression=(one.expression or "Bundle").replace("Bundle", asked.place, 1))
+            replace(
+                one,
+                text=_stood(one.text, order),
+                expression=_stood(one.expression or "Bundle", order).replace("Bundle", asked.place, 1),
+            )
             for one in failure.issues
         ]
         raise type(failure)(str(failure), issues=issues) from failure
+
+
+def _stood(text: str, order: Sequence[int]) -> str:
+    """The same text about the entries as they stood."""
+    return ENTRY.sub(lambda found: f"entry[{order[int(found[1])]}]", text) if order else text
+
+
+def _meant(submission: Submission, subject: str | None) -> str | None:
+    """The patient that `subject` means: it may be the fullUrl under which the data have them."""
+    same = (entry.id for entry in submission.entries if entry.type == "Patient" and entry.full_url == subject)
+    return next(same, subject)
 
 
 def _ids(seed: UUID) -> Iterator[str]:

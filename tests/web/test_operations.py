@@ -133,3 +133,42 @@ def test_what_the_service_writes_can_be_validated_too(shared_house):
     answer = shared_house.call("POST", "/fhir/Task/$validate", {"resourceType": "Task", "status": "nonsense"})
     assert answer.status_code == 200
     assert "code-invalid" in {issue["code"] for issue in answer.json["issue"]}
+
+
+def test_data_without_an_entry_are_refused(shared_house):
+    for more in ({}, {"subject": "Patient/p1"}):
+        answer = dry_run(shared_house, **more)
+        assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "required")
+
+
+@pytest.mark.parametrize("subject", ["urn:uuid:6f2b6c1e-7d0d-4c55-9d43-0d9a3f1c2b11", "Patient/p1", "p1"])
+def test_the_subject_may_be_named_as_the_data_name_them(shared_house, subject):
+    name = "urn:uuid:6f2b6c1e-7d0d-4c55-9d43-0d9a3f1c2b11"
+    data = record(patient(id="p1"), intake_form(name, id="f1"))
+    data["entry"][0]["fullUrl"] = name
+    answer = shared_house.call("POST", EVALUATE, parameters(data, subject=subject, asOf=AS_OF))
+    assert answer.status_code == 200, answer.text
+
+
+def turned(value):
+    """The same content with every object's members in another order."""
+    if isinstance(value, dict):
+        return {name: turned(value[name]) for name in reversed(value)}
+    return [turned(one) for one in value] if isinstance(value, list) else value
+
+
+def test_the_same_content_written_otherwise_gives_the_same_bytes(shared_house):
+    loose = {name: value for name, value in observation().items() if name != "id"}  # its id is minted
+    data = [patient(id="p1"), intake_form(id="f1"), loose]
+    first = dry_run(shared_house, *data)
+    other = parameters(turned(record(*reversed(data))), asOf=AS_OF)
+    second = shared_house.call("POST", EVALUATE, json.dumps(other, indent=3))
+    assert first.status_code == second.status_code == 200
+    assert first.data == second.data
+
+
+def test_what_is_wrong_is_located_where_it_stood(shared_house):
+    kinds = [patient(id="p1"), *(observation(id=f"o{number}") for number in range(5))]
+    kinds[3]["status"] = "nonsense"
+    answer = dry_run(shared_house, *kinds)
+    assert answer.json["issue"][0]["expression"] == ["Parameters.parameter[0].resource.entry[3].resource.status"]
