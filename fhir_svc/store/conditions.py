@@ -17,7 +17,7 @@ from sqlalchemy import and_, false, func, literal, or_, select, true
 from fhir_svc.errors import Malformed
 from fhir_svc.store import indexing, periods
 from fhir_svc.store.bulk import among
-from fhir_svc.store.parameters import ALIASES, INDEXED, PARAMETERS, Parameter
+from fhir_svc.store.parameters import ALIASES, EVERYWHERE, INDEXED, PARAMETERS, Parameter
 from fhir_svc.store.tables import resources
 from fhir_svc.store.tables import search as rows
 
@@ -35,8 +35,8 @@ class _Asked:
 
 def meeting(dialect: str, tenant: str, kind: str, params: Sequence[tuple[str, str]]) -> Any:
     """SQL for "a resource of this tenant and type that meets all of these"."""
-    direct = [_direct(kind, name, value) for name, value in params if name in {"_id", "_lastUpdated"}]
-    asked = [_asked(tenant, kind, name, value) for name, value in params if name not in {"_id", "_lastUpdated"}]
+    direct = [_direct(kind, name, value) for name, value in params if name.partition(":")[0] in EVERYWHERE]
+    asked = [_asked(tenant, kind, name, value) for name, value in params if name.partition(":")[0] not in EVERYWHERE]
     start = next((one for one in asked if one.selective and not one.absent), None)
     if start:  # its rows are of this tenant and type only
         rest = (_tested(one) for one in asked if one is not start)
@@ -64,6 +64,11 @@ def _looked_up(dialect: str, one: _Asked) -> Any:
 def _direct(kind: str, name: str, value: str) -> Any:
     if kind not in PARAMETERS:
         raise Malformed("This type is not kept here.", error="unknown-parameter", code="not-supported")
+    name, _, modifier = name.partition(":")
+    if modifier == "missing" and value in {"true", "false"}:
+        return true() if value == "false" else false()  # every resource has both
+    if modifier:
+        raise Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
     wanted = _split(value, ",")
     if name == "_id":
         return resources.c.id.in_(wanted)

@@ -175,8 +175,7 @@ def _search(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
         page = artefact_reads.search(given.knowledge, asked.sought)
     else:
         page = searching.page_of(tx, asked)
-    own = f"{given.settings.fhir_base}/{entry.url}"
-    found = searching.bundle(asked, page, given, own)
+    found = searching.bundle(asked, page, given)
     return {"resource": found, "response": {"status": replies.PHRASES[200]}}
 
 

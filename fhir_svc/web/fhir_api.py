@@ -15,7 +15,7 @@ from fhir_svc.intake.submission import BYTE_LIMIT, TAKEN, Submission, read_singl
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, patients, resources, submissions
 from fhir_svc.store.database import Connection
-from fhir_svc.web import artefact_reads, bundles, negotiation, replies, searching, trail
+from fhir_svc.web import artefact_reads, bundles, histories, negotiation, replies, searching, trail
 from fhir_svc.web.accept import AFTER, Carried, accept, receipt, told
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.receive import Receipt, receive
@@ -66,20 +66,20 @@ def history(kind: str, resource_id: str) -> Response:
             _tell_read(tx, "history-instance", versions[0] if versions else None, actor)
     if not versions:
         raise NotFound(NOTHING)
-    base = given.settings.fhir_base
-    return fhir(bundles.history(versions, base, f"{base}/{kind}/{resource_id}/_history"))
+    params = list(request.args.items(multi=True))
+    return fhir(histories.page(versions, params, negotiation.prefer(), actor.tenant, given))
 
 
 @blueprint.get("/<kind>")
 def search(kind: str) -> Response:
     """Search by the parameters of the address."""
-    return _search(kind, list(request.args.items(multi=True)), with_query=True)
+    return _search(kind, list(request.args.items(multi=True)))
 
 
 @blueprint.post("/<kind>/_search")
 def search_by_form(kind: str) -> Response:
     """Search by the parameters of a form, so that none of them stands in an address."""
-    return _search(kind, negotiation.form(), with_query=False)
+    return _search(kind, negotiation.form())
 
 
 @blueprint.post("/<kind>")
@@ -189,14 +189,12 @@ def _version(stored: Stored) -> Response:
     return fhir(stored.body or encode(stored.content), 200, headers)
 
 
-def _search(kind: str, params: list[tuple[str, str]], *, with_query: bool) -> Response:
+def _search(kind: str, params: list[tuple[str, str]]) -> Response:
     actor = _reader(kind, "s")
     given = services()
     asked = searching.ask(kind, params, negotiation.prefer(), actor, given)
     page = searching.run(asked, actor, given)
-    own = f"{given.settings.fhir_base}/{kind}"
-    query = request.query_string.decode("utf-8", "replace")
-    return fhir(searching.bundle(asked, page, given, f"{own}?{query}" if with_query and query else own))
+    return fhir(searching.bundle(asked, page, given))
 
 
 def _take_one(

@@ -15,6 +15,7 @@ from fhir_svc.errors import Issue, Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, resources
 from fhir_svc.store.cursors import Page
+from fhir_svc.store.parameters import INDEXED
 from fhir_svc.web import artefact_reads, trail
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
@@ -26,6 +27,8 @@ Params = Sequence[tuple[str, str]]
 USUAL_COUNT: Final = 50
 MOST_COUNT: Final = 500
 CONTROLS: Final = frozenset({"_count", "_sort", "_summary", "_page"})
+SUBSCRIPTION: Final = "Subscription"
+PLAIN: Final = frozenset({"code", "date", "canonical"})  # status, priority, moments, which form
 SILENT: Final = frozenset({"_format", "_pretty"})
 REPEATED: Final = "Give this parameter once."
 
@@ -41,15 +44,16 @@ class Asked:
 
 def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services) -> Asked:
     """Read the parameters of a search; what is not supported is refused under strict handling, else noted."""
-    controls = _controls(params)
-    if "_page" in controls:
+    steering = controls(params)
+    summary = steering.get("_summary", "false")
+    if "_page" in steering:
         secret = given.settings.audit_key.get_secret_value()
-        return Asked(unseal(controls["_page"], secret, tenant=actor.tenant, kind=kind), False, ())
+        sought = unseal(steering["_page"], secret, tenant=actor.tenant, kind=kind)
+        return Asked(sought, summary == "count" or sought.count == 0, ())
     supported = _supported(kind)
     wanted = tuple((name, value) for name, value in params if name not in CONTROLS | SILENT)
     known = tuple((name, value) for name, value in wanted if name.partition(":")[0] in supported)
     ignored = [name for name, _ in wanted if name.partition(":")[0] not in supported]
-    summary = controls.get("_summary", "false")
     if summary not in {"count", "false"}:
         ignored.append("_summary")
     if ignored and prefer.strict:
@@ -58,8 +62,8 @@ def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services
             error="unsupported-parameter",
             code="not-supported",
         )
-    count = _count(controls.get("_count"))
-    sought = Sought(actor.tenant, kind, known, controls.get("_sort"), count)
+    count = count_of(steering.get("_count"))
+    sought = Sought(actor.tenant, kind, known, steering.get("_sort"), count)
     return Asked(sought, summary == "count" or count == 0, tuple(dict.fromkeys(ignored)))
 
 
@@ -69,20 +73,22 @@ def _supported(kind: str) -> frozenset[str]:
     return frozenset(audit.PARAMETERS if kind == AUDIT else resources.PARAMETERS[kind])
 
 
-def _controls(params: Params) -> dict[str, str]:
-    controls: dict[str, str] = {}
+def controls(params: Params) -> dict[str, str]:
+    """Give the parameters that steer a list, each of which may be given once."""
+    steering: dict[str, str] = {}
     for name, value in params:
         if name not in CONTROLS:
             continue
-        if name in controls:
+        if name in steering:
             raise Malformed(REPEATED, error="repeated-parameter", code="value", expression=f"http.{name[1:]}")
-        controls[name] = value
-    return controls
+        steering[name] = value
+    return steering
 
 
-def _count(text: str | None) -> int:
+def count_of(text: str | None, usual: int = USUAL_COUNT) -> int:
+    """Read `_count`."""
     if text is None:
-        return USUAL_COUNT
+        return usual
     if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - a count of a billion is none
         raise Malformed("_count is a whole number, 0 or more.", error="bad-count", code="value")
     return min(int(text), MOST_COUNT)
@@ -109,10 +115,10 @@ def page_of(tx: Any, asked: Asked) -> Page:
     )
 
 
-def bundle(asked: Asked, page: Page, given: Services, self_url: str) -> dict[str, Any]:
+def bundle(asked: Asked, page: Page, given: Services) -> dict[str, Any]:
     """Write the searchset."""
     base = given.settings.fhir_base
-    links = [{"relation": "self", "url": self_url}]
+    links = [{"relation": "self", "url": _own(asked, given)}]
     if page.next and not asked.only_count:
         sought = asked.sought
         following = Sought(sought.tenant, sought.kind, sought.params, sought.sort, sought.count, page.next)
@@ -125,6 +131,26 @@ def bundle(asked: Asked, page: Page, given: Services, self_url: str) -> dict[str
     if entries:
         found["entry"] = entries
     return found
+
+
+def _own(asked: Asked, given: Services) -> str:
+    """The address of this search with the parameters that counted; what may tell of a patient stands in it sealed."""
+    sought = asked.sought
+    told = [(name, value) for name, value in sought.params if _tells_nothing(sought.kind, name)]
+    sealed = sought.cursor is not None or len(told) < len(sought.params)
+    told += [("_sort", sought.sort)] if sought.sort else []
+    told += [("_summary", "count")] if asked.only_count and sought.count else [("_count", str(sought.count))]
+    told += [("_page", seal(sought, given.settings.audit_key.get_secret_value()))] if sealed else []
+    return f"{given.settings.fhir_base}/{sought.kind}?{urlencode(told)}"
+
+
+def _tells_nothing(kind: str, name: str) -> bool:
+    """Whether a parameter is no identifier of anybody, nor a diagnosis."""
+    name = name.partition(":")[0]
+    if kind in ARTEFACTS or name == "_lastUpdated":
+        return True
+    parameter = INDEXED.get(kind, {}).get(name)
+    return kind != SUBSCRIPTION and parameter is not None and parameter.kind in PLAIN
 
 
 def _entry(stored: Stored, base: str) -> dict[str, Any]:

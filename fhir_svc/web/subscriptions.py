@@ -67,13 +67,13 @@ def history(resource_id: str) -> Response:
 @blueprint.get("")
 def search() -> Response:
     """Search among the client's own."""
-    return _search(list(request.args.items(multi=True)), with_query=True)
+    return _search(list(request.args.items(multi=True)))
 
 
 @blueprint.post("/_search")
 def search_by_form() -> Response:
     """Search by the parameters of a form."""
-    return _search(negotiation.form(), with_query=False)
+    return _search(negotiation.form())
 
 
 @blueprint.post("")
@@ -126,7 +126,7 @@ def _version(stored: Stored) -> Response:
     return fhir(stored.body, 200, headers)
 
 
-def _search(params: list[tuple[str, str]], *, with_query: bool) -> Response:
+def _search(params: list[tuple[str, str]]) -> Response:
     actor, given = subscriber("s"), services()
     asked = searching.ask(SUBSCRIPTION, params, negotiation.prefer(), actor, given)
     sought = asked.sought
@@ -138,9 +138,7 @@ def _search(params: list[tuple[str, str]], *, with_query: bool) -> Response:
             tx, actor.tenant, SUBSCRIPTION, [*sought.params, only], sort=sought.sort, count=count, cursor=sought.cursor
         )
         trail.leave(tx, Told("search-type", targets=(SUBSCRIPTION,)), actor)
-    place = f"{given.settings.fhir_base}/{SUBSCRIPTION}"
-    query = request.query_string.decode("utf-8", "replace")
-    return fhir(searching.bundle(asked, page, given, f"{place}?{query}" if with_query and query else place))
+    return fhir(searching.bundle(asked, page, given))
 
 
 def _body(resource_id: str | None) -> dict[str, Any]:

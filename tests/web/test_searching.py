@@ -123,3 +123,41 @@ def test_the_knowledge_is_read_and_searched(stocked):
     assert len(paged["entry"]) == 2
     assert stocked.call("GET", "/fhir/Questionnaire/none").status_code == 404
     assert stocked.call("GET", "/fhir/Questionnaire/lbp-lss-intake/_history/1").status_code == 200
+
+
+def test_a_modifier_is_understood_or_refused_but_the_parameter_is_not_called_unknown(stocked):
+    assert stocked.call("GET", "/fhir/Observation?_id:missing=true").json["total"] == 0
+    assert stocked.call("GET", "/fhir/Observation?_id:missing=false").json["total"] == 13
+    answer = stocked.call("GET", "/fhir/Observation?_lastUpdated:exact=2026")
+    assert (answer.status_code, codes(answer)) == (400, ["bad-modifier"])
+
+
+def self_of(found):
+    return next(link["url"] for link in found["link"] if link["relation"] == "self").removeprefix("http://localhost")
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_the_self_link_says_what_counted_and_hides_who_is_meant(stocked, posted):
+    query = "patient=p1&status=final&nonsense=1&date=ge2026-01-10&_count=2&_sort=-date"
+    if posted:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        found = stocked.call("POST", "/fhir/Observation/_search", query, headers=headers).json
+    else:
+        found = stocked.call("GET", f"/fhir/Observation?{query}").json
+    said = self_of(found)
+    assert "status=final&date=ge2026-01-10&_sort=-date&_count=2&_page=" in said
+    assert "p1" not in said.partition("&_page=")[0]
+    assert "nonsense" not in said
+    again = stocked.call("GET", said).json
+    assert [entry["fullUrl"] for entry in again["entry"]] == [entry["fullUrl"] for entry in found["entry"][:2]]
+
+
+def test_the_self_link_of_a_later_page_leads_to_that_page(stocked):
+    first = stocked.call("GET", "/fhir/Observation?_count=3").json
+    following = next(link["url"] for link in first["link"] if link["relation"] == "next")
+    second = stocked.call("GET", following.removeprefix("http://localhost")).json
+    assert stocked.call("GET", self_of(second)).json["entry"] == second["entry"]
+    assert self_of(first) == "/fhir/Observation?_count=3"
+    assert self_of(stocked.call("GET", "/fhir/Observation?_summary=count").json) == "/fhir/Observation?_summary=count"
+    only = self_of(stocked.call("GET", "/fhir/Observation?_summary=count&patient=p1").json)
+    assert "entry" not in stocked.call("GET", only).json
