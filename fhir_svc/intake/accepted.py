@@ -74,8 +74,9 @@ class Entry:
     `index` is the position in the Bundle (0 for a single resource) and `location` the FHIRPath of its resource, for
     issues about it (`Bundle.entry[2].resource`, or `Observation`). `method` is POST, PUT or GET. `id` is the id to
     store under: of the URL for PUT, minted for POST and for a conditional update (`condition` set: the query after
-    `Type?`; no match stores under the minted id), None for GET. `resource` (None for GET) carries that
-    id, its references rewritten to ids of this tenant.
+    `Type?`; no match stores under the resource's own id, else the minted one), None for GET. `resource` (None for GET)
+    carries that id, its references rewritten to ids of this tenant.
+    `named`: a conditional update's resource brought that id itself.
     `url` is the request's URL as received (relative), for GET. `full_url` is as received.
     """
 
@@ -91,6 +92,7 @@ class Entry:
     if_none_exist: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
+    named: bool = False
 
     @property
     def local(self) -> str:

@@ -112,6 +112,7 @@ def _requested(
         if_none_exist=_text(request, "ifNoneExist"),
         if_match=_text(request, "ifMatch"),
         if_none_match=_text(request, "ifNoneMatch"),
+        named=method == "PUT" and not target and named(resource) is not None,
     )
 
 
@@ -153,11 +154,17 @@ def _target(url: str) -> tuple[str, str | None, str | None]:
 
 def _id(method: str, target: str | None, resource: Any, where: str, reading: Reading, faults: Faults) -> str:
     if method == "POST" or target is None:
-        return reading.new_id()
+        return (named(resource) if method == "PUT" else None) or reading.new_id()
     if isinstance(resource, dict) and resource.get("id") != target:
         text = "Give the resource the id of request.url."
         faults.add(Fault.RESOURCE_ID_MISMATCH, text, f"{where}.resource.id")
     return target
+
+
+def named(resource: Any) -> str | None:
+    """The id that a resource brings itself."""
+    own = resource.get("id") if isinstance(resource, dict) else None
+    return own if isinstance(own, str) else None
 
 
 def _of_type(resource: Any, kind: str, where: str, faults: Faults) -> Node | None:
@@ -195,7 +202,7 @@ def submitted(entries: Sequence[Node], path: str, reading: Reading) -> tuple[lis
 
 def _reason_to_ignore(given: Node) -> str | None:
     request = given.get("request")
-    if isinstance(request, dict) and request.get("method") in REFUSED_METHODS:
+    if isinstance(request, dict) and str(request.get("method")) in REFUSED_METHODS:
         return "Ignored: this service stores, it does not delete or patch."
     if given.get("resource") is None:
         return "Ignored: there is no resource in this entry."

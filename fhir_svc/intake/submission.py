@@ -75,17 +75,19 @@ def read_single(
         faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the URL's type.", f"{type}.resourceType")
     if id is not None and resource.get("id") != id:
         faults.add(Fault.RESOURCE_ID_MISMATCH, "Give the resource the id of the URL.", f"{type}.id")
+    own = bundle.named(resource) if condition is not None else None
     entry = Entry(
         index=0,
         location=type,
         method="POST" if id is None and condition is None else "PUT",
         type=type,
-        id=id or reading.new_id(),
+        id=id or own or reading.new_id(),
         resource=resource,
         url=f"{type}/{id}" if id else f"{type}?{condition}" if condition else type,
         condition=condition,
         if_none_exist=if_none_exist,
         if_match=if_match,
+        named=own is not None,
     )
     return _accept(Kind.SINGLE, [entry], resource, type, reading, faults)
 

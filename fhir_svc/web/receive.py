@@ -108,7 +108,9 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
             found[question] = match.local
     for entry in submission.writes:
         condition = entry.if_none_exist or entry.condition
-        match = _one(tx, tenant, entry.type, condition, expression=entry.location) if condition else None
+        match = _one(tx, tenant, entry.type, condition, expression=_asked_in(entry)) if condition else None
+        if entry.condition and entry.named:
+            _check_named(tx, tenant, entry, match)
         if match and entry.if_none_exist:
             existing[entry.index] = match
         if match:
@@ -116,6 +118,27 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
         elif entry.type == "Patient" and (same := _same_person(tx, entry, receipt)):
             found[entry.local] = f"Patient/{same}"
     return found, existing
+
+
+def _asked_in(entry: Entry) -> str | None:
+    """Where a condition stands: in a header, in the address, or in the request of a Bundle's entry."""
+    request, inside, _ = entry.location.rpartition(".resource")
+    if inside:
+        return f"{request}.request.{'ifNoneExist' if entry.if_none_exist else 'url'}"
+    return "http.If-None-Exist" if entry.if_none_exist else None
+
+
+def _check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None) -> None:
+    """A conditional update may carry an id: the one that its match has, or the one to create it under."""
+    if match is not None and match.id != entry.id:
+        raise Malformed(
+            "The condition matches a resource of another id; leave the id out.",
+            expression=f"{entry.location}.id",
+            code="invalid",
+            error="resource-id-mismatch",
+        )
+    if match is None and resources.read(tx, tenant, entry.type, entry.id or "") is not None:
+        raise Conflict("The resource of this id does not meet the condition.", expression=entry.location)
 
 
 def _split(question: str) -> tuple[str, str]:
@@ -127,8 +150,17 @@ def _one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str 
     """Give the one resource that a condition matches; None for none, 412 for several."""
     params = parse_qsl(query, keep_blank_values=True)
     supported = resources.PARAMETERS.get(kind, frozenset())
-    if not params or any(name.partition(":")[0] not in supported for name, _ in params):
-        raise Malformed("This condition uses a search parameter that is not supported.", expression=expression)
+    if not params:
+        raise Malformed(
+            "A condition names search parameters.", expression=expression, code="value", error="bad-condition"
+        )
+    if any(name.partition(":")[0] not in supported for name, _ in params):
+        raise Malformed(
+            "This condition uses a search parameter that is not supported.",
+            expression=expression,
+            code="not-supported",
+            error="unsupported-parameter",
+        )
     resources.exclusive(tx, tenant, f"{kind}?", "", query)
     page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
     if len(page.entries) > 1:
@@ -219,9 +251,8 @@ def _done(entry: Entry, written: Written) -> Done:
 def _report(
     tx: Connection, entry: Entry, ours: Stored, kind: Kind, receipt: Receipt, moved: list[ChangedElsewhere]
 ) -> Done:
-    status = str((entry.resource or {}).get("status"))
     try:
-        now_is = own_orders.report(tx, receipt.tenant.name, ours, status, entry.location)
+        now_is = own_orders.report(tx, receipt.tenant.name, ours, entry.resource or {}, entry.location)
     except ChangedElsewhere as change:
         if kind is not Kind.SUBMIT:
             raise

@@ -77,7 +77,7 @@ def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant
     headers["Location"] = f"{base}/{done.type}/{done.id}/_history/{done.version}"
     if prefer.returns == "minimal":
         content = b""
-    elif prefer.returns == "OperationOutcome":
+    elif prefer.returns == "OperationOutcome" or (done.late and prefer.returns is None):  # not what a read gives
         content = encode(outcome(notes(done, received.guidance, received.submission.warnings)))
     else:
         content = served(tx, tenant, done)

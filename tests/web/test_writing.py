@@ -473,3 +473,56 @@ def test_whoever_sends_a_late_version_is_told_unless_they_asked_for_something_el
     assert (told.status_code, codes(told)) == (200, ["stored-late"])
     shown = put("2026-02-01T00:00:00Z", "preliminary", Prefer="return=representation")
     assert shown.json["status"] == "preliminary"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"priority": "routine"},
+        {"priority": None},
+        {"code": {"text": "CT"}},
+        {"code": {"coding": [{"system": "http://loinc.org", "code": "24968-5"}]}},
+        {"requester": {"reference": "Practitioner/forged"}},
+    ],
+)
+def test_what_is_ours_in_a_draft_is_not_changed_elsewhere_unnoticed(house, draft, change):
+    copy = {name: value for name, value in (draft | change).items() if value is not None}
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", copy)
+    assert (answer.status_code, codes(answer)) == (409, ["draft-changed-elsewhere"])
+    assert answer.json["issue"][0]["expression"] == [f"ServiceRequest.{next(iter(change))}"]
+    assert house.call("GET", "/fhir/ServiceRequest/d1").headers["ETag"] == 'W/"1"'
+    assert house.call("GET", "/fhir/Task").json["total"] == 1
+
+
+def test_what_an_ehr_adds_to_its_copy_of_a_draft_is_no_change(house, draft):
+    added = {
+        "meta": {"versionId": "7", "tag": [{"system": "https://ehr.example/tag", "code": "seen"}]},
+        "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">MRI</div>'},
+    }
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | added)
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
+    assert house.call("GET", "/fhir/Task").json["total"] == 0
+
+
+def test_a_long_history_is_read_in_pages(house):
+    for number in range(5):
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1", note=[{"text": str(number)}]))
+    path, seen = "/fhir/Observation/o1/_history?_count=2", []
+    while path:
+        page = house.call("GET", path).json
+        assert page["total"] == 5
+        assert len(page["entry"]) <= 2
+        seen += [entry["resource"]["meta"]["versionId"] for entry in page["entry"]]
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        path = links.get("next", "").removeprefix("http://localhost")
+    assert seen == ["5", "4", "3", "2", "1"]
+    assert "entry" not in house.call("GET", "/fhir/Observation/o1/_history?_count=0").json
+    assert house.call("GET", "/fhir/Observation/o1/_history?_count=x").status_code == 400
+    house.call("PUT", "/fhir/Observation/o2", observation(id="o2"))
+    forged = links_of(house, "o1")["next"].replace("/o1/", "/o2/")
+    assert house.call("GET", forged).status_code == 400
+
+
+def links_of(house, name):
+    page = house.call("GET", f"/fhir/Observation/{name}/_history?_count=1").json
+    return {link["relation"]: link["url"].removeprefix("http://localhost") for link in page["link"]}
