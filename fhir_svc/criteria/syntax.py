@@ -2,8 +2,9 @@
 
 An expression reads facts as variables (%`name`). Allowed: `and or implies not() in = != < <= > >= + - * /`, literals,
 parentheses, and a union of literals to the right of `in`. All else is refused: through `exists()`, `iif()` or `~`
-unknown would turn into no. The parser is our own because general FHIRPath parsers mend what they can't read
-(`%a = 'x' or` passes); the tests hold it against fhirpathpy.
+unknown would turn into no. The parser is our own because general FHIRPath engines mend what they can't read
+(`%a = 'x' or` passes), calculate in decimals where we keep exact fractions, and are many times slower; the tests hold
+it against one of them, fhirpathpy.
 """
 
 from __future__ import annotations
