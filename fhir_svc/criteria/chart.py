@@ -62,6 +62,16 @@ class Chart:
             found.update((stored.id, stored) for stored in self._observations.get((code.system, code.code), ()))
         return sorted(found.values(), key=_by_id)
 
+    @cached_property
+    def _stated_here(self) -> Sequence[Stored]:
+        return [
+            held for held in self._types.get("Observation", ()) if held.ours and not held.content.get("derivedFrom")
+        ]
+
+    def stated_here(self, codes: Sequence[Code]) -> list[Stored]:
+        """What physicians recorded in this service under one of these codes; not what was computed from sources."""
+        return [held for held in self._stated_here if has_code([held.content.get("code") or {}], codes)]
+
     def concepts(self, stored: Stored) -> list[Json]:
         """The CodeableConcepts that say what a resource is of; a device's own where it is used by reference."""
         fields = CODE_FIELDS.get(stored.type, ("code",))

@@ -129,7 +129,7 @@ class Domains:
             said = {value for value in declared.values if value != UNSAID} | {declared.default} - {""}
             return self.options.get(name, frozenset()) | said
         own = {*declared.values, *(item.value for item in declared.items)} - {"", UNSAID}
-        return frozenset(own) if declared.kind in {"worst", "coded"} else None
+        return frozenset(own) if declared.kind in {"worst", "coded", "screened"} else None
 
     def of(self, name: str, numbers: frozenset[Fraction]) -> tuple[Known, ...]:
         """Values to try for a fact; for a number each one it is compared with, one below and one above."""

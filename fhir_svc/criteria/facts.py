@@ -130,13 +130,21 @@ def _truth(case: Case, item: Item) -> bool | None:
 
 
 def worst(case: Case, declared: Declaration) -> Reading:
-    """Kind `worst`: of several facts the first value in the order of `value` that any of them has."""
-    readings = [case.read(name) for name in declared.of]
+    """Kind `worst`: of several facts the first value in the order of `value` that any of them has.
+
+    Those with another value stand against it where one of the two sides `contradicts`.
+    """
+    readings = {name: case.read(name) for name in declared.of}
     for value in declared.values:
-        same = [reading for reading in readings if reading.value == value]
+        same = {name: reading for name, reading in readings.items() if reading.value == value}
         if same:
-            sources = tuple(stored for reading in same for stored in reading.sources)
-            return Reading(value, date=same[0].date, sources=sources)
+            first = next(iter(same.values()))
+            sources = tuple(stored for reading in same.values() for stored in reading.sources)
+            others = {name: found for name, found in readings.items() if found.value not in {value, None}}
+            told = any(case.declarations.facts[name].contradicts for name in (*same, *others))
+            against = tuple(others.values()) if told else ()
+            flags = frozenset({CONFLICT}) if against else frozenset[str]()
+            return Reading(value, date=first.date, sources=sources, flags=flags, against=against)
     return UNKNOWN
 
 
@@ -190,11 +198,11 @@ def _messages(found: tuple[Stored, ...]) -> Reading:
 
 
 def conflict(case: Case, _: Declaration, /) -> Reading:
-    """Kind `conflict`: whether current sources of any answer contradict each other."""
+    """Kind `conflict`: whether current sources of any answer, or of the `worst` of several facts, disagree."""
     found = [
         stored
         for name, declared in case.declarations.facts.items()
-        if declared.kind == "answer" and CONFLICT in case.read(name).flags
+        if declared.kind in {"answer", "worst"} and CONFLICT in case.read(name).flags
         for stored in case.read(name).sources
     ]
     return Reading(value=bool(found), sources=tuple({stored.reference: stored for stored in found}.values()))
@@ -230,6 +238,7 @@ KINDS: Mapping[str, Kind] = {
     "by-leg": measurements.by_leg,
     "flagged": measurements.flagged,
     "coded": measurements.coded,
+    "screened": measurements.screened,
     "decline": trends.decline,
     "any-value": trends.any_value,
     "mean-rise": trends.mean_rise,

@@ -6,7 +6,7 @@ plausible range is unknown, never normal; one that was entered in error or cance
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -229,8 +229,17 @@ def flagged(case: Case, declared: Declaration) -> Reading:
 
 def coded(case: Case, declared: Declaration) -> Reading:
     """Kind `coded`: the newest coded value in the window, in the plain values that the fact's items give."""
+    return _coded(case, declared, case.chart.observations(declared.codes))
+
+
+def screened(case: Case, declared: Declaration) -> Reading:
+    """Kind `screened`: the same of what a physician answered here; their newest answer takes back the earlier ones."""
+    return _coded(case, declared, case.chart.stated_here(declared.codes))
+
+
+def _coded(case: Case, declared: Declaration, observations: Sequence[Stored]) -> Reading:
     found = []
-    for stored in case.chart.observations(declared.codes):
+    for stored in observations:
         moment = effective(case, stored)
         if stored.content.get("status") in VALID and moment is not None and case.inside(moment, declared.windows[0]):
             found.append((moment, stored))

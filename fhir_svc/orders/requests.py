@@ -11,7 +11,7 @@ from fhir_svc.orders.repeats import basis
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import fresh, withdrawn
 from fhir_svc.orders.terms import IDENTIFIER_TYPE, extension, extensions
-from fhir_svc.record import Stored
+from fhir_svc.record import Json, Stored
 
 _OURS = ("rule", "blocker", "basis", "instead-of")
 
@@ -50,6 +50,8 @@ def refreshed(sheet: Sheet, kept: Kept) -> Resource | None:
     new = fresh(held)
     new["extension"] = [*_others(sheet, kept), *_extensions(sheet, kept.order)]
     new["supportingInfo"] = _with_screening(sheet, kept)
+    if _rests_on_less(sheet, held, new):
+        new["supportingInfo"] = held["supportingInfo"]
     said = {note["text"] for note in held.get("note", ())}
     added = [text for text in _rule_notes(sheet, kept.order) if text not in said]
     new["note"] = [*held.get("note", ()), *({"text": text} for text in added)]
@@ -96,6 +98,12 @@ def _with_screening(sheet: Sheet, kept: Kept) -> list[Resource]:
     screened = [name for name in cited if name.startswith("Observation/") and _local(name) in sheet.ours]
     names = {*references((*kept.order.evidence, *kept.order.attached)), *screened}
     return [{"reference": name} for name in sorted(names or cited)]
+
+
+def _rests_on_less(sheet: Sheet, held: Json, new: Resource) -> bool:
+    """Whether nothing came to the evidence and all that left it still is as it was: then the draft need not change."""
+    before, after = ({one["reference"] for one in each.get("supportingInfo", ())} for each in (held, new))
+    return after < before and before - after <= {stored.reference for stored in sheet.record.current}
 
 
 def _local(name: str) -> str:

@@ -20,7 +20,7 @@ from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order
 from fhir_svc.orders.imaging import Screened, screen
 from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
-from fhir_svc.orders.screening import cleared, turned_on
+from fhir_svc.orders.screening import cleared, shown, turned_on
 from fhir_svc.orders.terms import extensions, parts
 from fhir_svc.record import Record, Site, Stored
 
@@ -67,7 +67,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
         criteria=findings.criteria,
         level=findings.level,
         flags=tuple(sorted(set(flags))),
-        rules=tuple(settled),
+        rules=tuple(shown(settled, findings.controls, record, knowledge)),
         orders=tuple(repeats.orders),
         reviews=tuple(held for at, held in enumerate(reviews) if held not in reviews[:at]),
         messages=findings.messages,
@@ -126,14 +126,18 @@ def _after_suppression(findings: Findings, earlier: Screened) -> list[RuleOutcom
 def _displaced(
     record: Record, passage: Passage, earlier: Screened, kinds: Mapping[str, OrderKind], unfit: Sequence[Stored]
 ) -> list[Stored]:
-    """Our unsigned drafts of orders that a control has just replaced, blocked, suppressed or made needless."""
+    """Our unsigned drafts of orders that a control has just replaced, blocked, suppressed or made needless.
+
+    One that was drafted in the place of another goes when that other is blocked now, or may be done after all.
+    """
     final = {held.key for held in passage.candidates}
     out = {*passage.removed, *(held.key for held in earlier.suppressed)}
     out |= {key for held in passage.candidates for key in kinds[held.key].covers}
     return [
         held
         for held in record.of("ServiceRequest", ours=True)
-        if held.content.get("status") == "draft" and key_of(held.content) in out - final and held not in unfit
+        if held.content.get("status") == "draft" and held not in unfit
+        if (key := key_of(held.content)) not in final and (key in out or _swapped_for(held) & (out | final))
     ]
 
 
@@ -149,11 +153,17 @@ def _of_replaced(record: Record, candidates: Sequence[Candidate]) -> list[Stored
     return [held for held in drafts if subjects[held.id] not in own and key_of(held.content) in keys]
 
 
+def _swapped_for(held: Stored) -> set[str]:
+    return set(extensions(held.content, "instead-of"))
+
+
 def _for_signers(signed: Sequence[Stored], record: Record, passage: Passage) -> list[Review]:
     """What the signers of orders must hear: the evidence withdrew them, or a control now forbids them."""
     told = [_signer_review("R43", held) for held in signed]
     for held in record.of("ServiceRequest", ours=True):
-        rule = passage.removed.get(key_of(held.content) or "")
+        keys = [key_of(held.content) or ""]
+        keys += [] if keys[0] in {found.key for found in passage.candidates} else _swapped_for(held)
+        rule = next((passage.removed[key] for key in keys if key in passage.removed), None)
         if rule and held.content.get("status") in _SIGNED and held not in signed:
             told.append(_signer_review(rule, held))
     return told

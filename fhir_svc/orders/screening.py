@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fhir_svc.decision import Fact
+from fhir_svc.criteria.findings import Control
+from fhir_svc.decision import Fact, RuleOutcome
 from fhir_svc.errors import Unprocessable
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import task_definition
@@ -86,11 +87,24 @@ def cleared(record: Record, knowledge: Knowledge) -> dict[str, Stored]:
 def turned_on(record: Record, knowledge: Knowledge, facts: Mapping[str, Fact]) -> dict[str, Fact]:
     """The ids of the controls that a physician's own newest answers turn on, with the answer."""
     return {
-        control: Fact(held.code["code"], held.value["code"], None, said.content.get("effectiveDateTime"), (said,))
+        control: _fact(held, said)
         for held, said in _newest(record, knowledge)
         for control, fact in held.controls
         if fact is None or (fact in facts and facts[fact].value is True)
     }
+
+
+def shown(
+    rules: Iterable[RuleOutcome], controls: Iterable[Control], record: Record, knowledge: Knowledge
+) -> Iterator[RuleOutcome]:
+    """The rules, each with what a physician answered to its checks; pregnancy is a fact of the criteria already."""
+    heard = {held.blocker: _fact(held, said) for held, said in _newest(record, knowledge) if held.standing}
+    found = {held.rule: heard[held.blocker] for held in controls if held.blocker in heard}
+    return (replace(rule, facts=(*rule.facts, found[rule.id])) if rule.id in found else rule for rule in rules)
+
+
+def _fact(held: Answer, said: Stored) -> Fact:
+    return Fact(held.code["code"], held.value["code"], None, said.content.get("effectiveDateTime"), (said,))
 
 
 def _newest(record: Record, knowledge: Knowledge) -> Iterator[tuple[Answer, Stored]]:
