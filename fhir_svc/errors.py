@@ -56,7 +56,7 @@ class FhirSvcError(Exception):
         self.headers: Mapping[str, str] = dict(headers or {})
 
 
-class Rejected(FhirSvcError):
+class Rejected(FhirSvcError):  # noqa: N818 - says what happened to the request
     """The caller must change the request."""
 
     status = 400
@@ -167,19 +167,21 @@ class TooManyRequests(Rejected):
     error = "throttled"
 
 
-class Unavailable(FhirSvcError):
+class Unavailable(FhirSvcError):  # noqa: N818 - says how things are
     """503: a part we need (database, EHR) does not answer now. A worker retries at `not_before`."""
 
     status = 503
     code = "transient"
     error = "unavailable"
 
-    def __init__(self, text: str, *, retry_after: float = 5.0, error: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, text: str, *, retry_after: float = 5.0, error: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(text, error=error, code=code, headers={"Retry-After": str(max(1, round(retry_after)))})
         self.retry_after = retry_after
 
 
-class Broken(FhirSvcError):
+class Broken(FhirSvcError):  # noqa: N818 - says how things are
     """500: will not work however often it is tried. A worker quarantines at once; `error` names why."""
 
     error = "broken"

@@ -51,9 +51,7 @@ class Record:
 
     def of(self, *types: str, ours: bool | None = None) -> Iterator[Stored]:
         """The current resources of these types; `ours` narrows to what the service wrote, or to what it did not."""
-        return (
-            stored for stored in self.current if stored.type in types and (ours is None or stored.ours is ours)
-        )
+        return (stored for stored in self.current if stored.type in types and (ours is None or stored.ours is ours))
 
     @property
     def patient(self) -> Stored | None:

@@ -19,9 +19,9 @@ class Role(StrEnum):
 class Actor:
     """An authenticated caller.
 
-    `id` is the client id of a system or the account id of a person. `scopes` (SMART v2, e.g. `system/Observation.cruds`)
-    belong to systems only. The other fields belong to persons: `practitioner` is the id of their Practitioner in the EHR,
-    `confirmed_at` when the password was last typed in this session, `session` the session's id (hashed).
+    `id` is the client id of a system or the account id of a person. `scopes` (SMART v2, `system/Observation.cruds`)
+    belong to systems only. The other fields belong to persons: `practitioner` is the id of their Practitioner in the
+    EHR, `confirmed_at` when the password was last typed in this session, `session` the session's id (hashed).
     """
 
     role: Role
