@@ -6,6 +6,7 @@ physician gets a Task to look at it. A signed order takes over what the EHR repo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fhir_svc.auth.actor import Actor
@@ -23,11 +24,12 @@ from fhir_svc.web.services import services
 
 ORDER: Final = namespace("order")
 REASON: Final = "draft-changed-elsewhere"
+OURS: Final = ("status", "priority", "code", "requester")
 UNSIGNED: Final = frozenset({"draft", "revoked", "entered-in-error"})
 
 
 class ChangedElsewhere(Conflict):
-    """The EHR reports another status for a draft that nobody has signed."""
+    """The EHR reports another status, priority, code or requester of a draft that nobody has signed."""
 
     def __init__(self, draft: Stored, status: str, expression: str) -> None:
         super().__init__(
@@ -60,16 +62,28 @@ def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: s
     return next(iter(found.values()), None)
 
 
-def report(tx: Connection, tenant: str, ours: Stored, status: str, location: str) -> Stored:
+def report(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any], location: str) -> Stored:
     """Take over what the EHR says of our order; gives its current version, changed or not."""
-    before = ours.content["status"]
+    before, status = ours.content["status"], str(copy.get("status"))
+    if before in UNSIGNED:
+        for name in OURS:
+            if _says(ours.content, name) != _says(copy, name):
+                raise ChangedElsewhere(ours, status if name == "status" else name, f"{location}.{name}")
     if status == before:
         return ours
-    if before in UNSIGNED:
-        raise ChangedElsewhere(ours, status, f"{location}.status")
     changed = states.reported(ours.content, status)
     resources.change(tx, tenant, changed, version=ours.version, statuses={before})
     return resources.read(tx, tenant, ours.type, ours.id) or ours
+
+
+def _says(order: Mapping[str, Any], name: str) -> Any:
+    """What an element says, however it is worded: a concept by its codes, a reference by what it points to."""
+    value = order.get(name)
+    if not isinstance(value, Mapping):
+        return value
+    if codings := value.get("coding"):
+        return {(one.get("system"), one.get("code")) for one in codings}
+    return value.get("text") or value.get("reference") or value.get("identifier")
 
 
 def ask_for_review(tx: Connection, actor: Actor, change: ChangedElsewhere) -> None:
