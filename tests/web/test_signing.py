@@ -12,6 +12,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
 
 from fhir_svc.app import create_app
+from fhir_svc.store import patients
 from fhir_svc.store.tables import accounts as account_rows
 from tests.web.cast import House, codes, make_settings, prepare
 from tests.web.drafting import PLAN, Ward
@@ -151,6 +152,16 @@ def test_a_signed_draft_cannot_be_signed_again(ward):
         assert (answer.status_code, codes(answer)) == (409, ["already-signed"])
     assert session.sign(draft, "f" * 64).status_code == 409
     assert ward.read("ServiceRequest", draft).content["requester"]["display"] == "Alice"
+
+
+def test_a_draft_of_a_replaced_patient_cannot_be_signed(ward):
+    draft, session = ward.draft(), ward.session()
+    digest = digest_of(session, draft)
+    with ward.house.database.transaction() as tx:
+        patients.alias(tx, "north", "p1", "p2")
+    answer = session.sign(draft, digest)
+    assert (answer.status_code, codes(answer)) == (409, ["patient-replaced"])
+    assert ward.read("ServiceRequest", draft).content["status"] == "draft"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
