@@ -61,7 +61,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A tenant's own choices: `timezone` (IANA name, None = the offset of T) and values for the Library's parameters."""
+    """A tenant's own choices: `timezone` (IANA name, None = the offset of T) and values of the Library's parameters."""
 
     timezone: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
