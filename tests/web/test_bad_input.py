@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.web.cast import FHIR, intake_form, observation, patient, transaction
+from tests.web.cast import FHIR, intake_form, observation, patient, record, transaction
 
 GOOD = json.dumps(observation())
 SECRET = "sEcReT"
@@ -236,3 +236,12 @@ def test_an_id_that_is_none_is_never_a_server_error(shared_house, name):
         answer = shared_house.call(method, f"/fhir/Observation/{name}", observation() if method == "PUT" else None)
         assert answer.status_code in {400, 404, 405}
         assert answer.json["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("number", [1_000, 2_000, 2_001, 5_000])
+def test_a_refusal_does_not_grow_with_the_input(shared_house, number):
+    form = intake_form(item=[{"linkId": "ctx"}] * number)
+    for path, body in (("Observation", form), ("QuestionnaireResponse", form), ("$submit", record(form))):
+        answer = shared_house.call("POST", f"/fhir/{path}", body)
+        assert answer.status_code in {400, 422}
+        assert len(answer.json["issue"]) <= 50
