@@ -86,7 +86,7 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
         worker_ready.connect(dog.released, weak=False)
         worker: Worker = app.Worker(
             hostname=name,
-            pool="prefork",
+            pool="solo" if queues == (NOTIFY,) else "prefork",  # a notification ends by its own deadline
             concurrency=processes,
             queues=list(queues),
             loglevel=logging.getLevelName(logging.WARNING),
