@@ -16,6 +16,7 @@ from fhir_svc.record import Json, Stored
 
 REASON = "external-change"
 _PRIORITY = "asap"
+_SIGNED = frozenset({"active", "on-hold"})
 
 
 def review_task(
@@ -30,12 +31,19 @@ def review_task(
 ) -> dict[str, Any]:
     """The review Task about a resource of ours: one for each `once`, or for each version of it without.
 
+    About a signed order it is as urgent as that order, because what was signed does not stand in the EHR.
     `guidance` is the Reference to the evaluation that made the resource; without one the resource itself is the focus.
     """
-    due = ladder(knowledge).deadline(_PRIORITY, None, at)
+    steps = ladder(knowledge)
+    priority = steps.highest(
+        [_PRIORITY, changed.content.get("priority", _PRIORITY)] if _signed(changed) else [_PRIORITY]
+    )
+    due = steps.deadline(priority, None, at)
     definition = task_definition(knowledge, "task-review")
     texts = [
-        parts(entry, "text")[0] for entry in extensions(definition, "wording") if parts(entry, "reason") == [reason]
+        parts(entry, "text")[0]
+        for entry in extensions(definition, "wording")
+        if parts(entry, "reason") == [reason] and _fits(entry, changed)
     ]
     return {
         "resourceType": "Task",
@@ -43,7 +51,7 @@ def review_task(
         "meta": {"security": [dict(AIAST)]},
         "status": "requested",
         "intent": "order",
-        "priority": _PRIORITY,
+        "priority": priority,
         "code": definition["code"],
         "reasonCode": concept("review-reason", reason, display(knowledge, "review-reason", reason)),
         "focus": dict(guidance) if guidance else {"reference": changed.local},
@@ -55,3 +63,15 @@ def review_task(
         **({"reasonReference": dict(guidance)} if guidance else {}),
         **({"restriction": {"period": {"end": moment(due)}}} if due else {}),
     }
+
+
+def _signed(changed: Stored) -> bool:
+    return changed.type == "ServiceRequest" and changed.content.get("status") in _SIGNED
+
+
+def _fits(entry: Json, changed: Stored) -> bool:
+    """Whether a wording is for a resource of this type in this status; one that names none is for every other."""
+    types, statuses = parts(entry, "type"), parts(entry, "status")
+    return changed.type in (types or [changed.type]) and changed.content.get("status") in (
+        statuses or [changed.content.get("status")]
+    )

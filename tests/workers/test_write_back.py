@@ -129,15 +129,18 @@ def test_two_workers_never_write_one_draft_at_the_same_time(store, ehr, equipmen
 
 
 def test_a_change_in_the_ehr_is_kept_and_a_physician_is_asked(store, ehr, send, draft):
-    send(draft())
-    ehr.records.write({**ehr.all("ServiceRequest")[0], "priority": "stat"}, "o1")
-    row = send(draft(status="active"))
+    send(draft(priority="stat"))
+    ehr.records.write({**ehr.all("ServiceRequest")[0], "priority": "routine"}, "o1")
+    row = send(draft(priority="stat", status="active"))
     assert store.quarantined(row) == "ehr-copy-changed"
-    assert ehr.all("ServiceRequest")[0]["priority"] == "stat"
+    assert ehr.all("ServiceRequest")[0]["priority"] == "routine"
     (task,) = store.all("Task")
     assert task.content["code"]["coding"][0]["code"] == "review"
     assert task.content["basedOn"] == [{"reference": "ServiceRequest/o1"}]
     assert task.content["reasonCode"]["coding"][0]["code"] == "external-change"
+    assert task.content["priority"] == "stat"
+    assert "signed here" in task.content["description"]
+    assert task.content["restriction"]["period"]["end"] > task.content["authoredOn"]
     assert store.counts()[("write_back", "due")] == 1
 
 
