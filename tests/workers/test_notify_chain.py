@@ -46,13 +46,13 @@ def test_kills_of_every_part_leave_no_gap_in_what_a_subscriber_hears(
     )
     running.start()
     try:
-        wait(lambda: receiver.kinds()[:1] == ["handshake"], 20)
+        wait(lambda: receiver.kinds()[:1] == ["handshake"], 60)
         receiver.answers = [200, 0.3, "lose", 503, 200, 0.3]
         for number in range(20):
             store.submit(f"g{number}", f"p{number}")
             if number % 8 == 5:
                 seen = len(receiver.got)
-                wait(lambda before=seen: len(receiver.got) > before, 20)
+                wait(lambda before=seen: len(receiver.got) > before, 60)
                 running.kill("worker")
                 running.start("worker")
             if number == 10:
