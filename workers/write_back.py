@@ -39,6 +39,8 @@ _LOT = 20  # rows claimed and recorded together
 _BEGIN_WITHIN = 3.0  # seconds in which deliveries begin; with a deadline of 20 for the last it stays below the limit
 _OPTIONAL = frozenset({"Task", "Provenance"})  # delivered only where the EHR says that it takes them
 _SHORTEST_WAIT = 1.0  # seconds
+_SIGNED = "active"
+_UNDELIVERED = "delivery"  # the reason of a review, as CodeSystem/review-reason has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,24 +206,30 @@ def _found(one: _Delivered) -> Iterator[Copied]:
 
 
 def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
-    """The draft stays in the inbox; what somebody changed in the EHR needs a physician's look."""
-    if code == Changed.error:
-        _ask_for_review(equipment, tx, claim)
+    """A draft stays in the inbox; what was changed in the EHR, or signed and not brought there, a physician sees."""
+    _ask_for_review(equipment, tx, claim, code)
     equipment.audit(tx, claim.tenant, Told("write-back", [claim.subjects[0]], claim.patient, FAILED, code))
 
 
-def _ask_for_review(equipment: Equipment, tx: Connection, claim: Claim) -> None:
+def _ask_for_review(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
     type_, _, id_ = claim.subjects[0].partition("/")
-    changed = resources.read(tx, claim.tenant, type_, id_)
-    if changed is None or claim.patient is None:
+    left = resources.read(tx, claim.tenant, type_, id_)
+    if left is None or claim.patient is None:
+        return
+    if code == Changed.error:
+        asking: dict[str, Any] = {}
+    elif type_ == "ServiceRequest" and left.content.get("status") == _SIGNED:
+        asking = {"reason": _UNDELIVERED, "once": (left.local,)}
+    else:
         return
     approval = resources.read(tx, claim.tenant, "Task", derived("Task", "approve", id_))
     task = review_task(
         equipment.knowledge,
-        changed,
+        left,
         subject=f"Patient/{claim.patient}",
         guidance=approval.content.get("reasonReference") if approval else None,
         at=now(tx),
+        **asking,
     )
     if write(tx, claim.tenant, claim.patient, Write(task)):
         leave_delivery(tx, claim.tenant, claim.patient, task)

@@ -144,6 +144,54 @@ def test_a_change_in_the_ehr_is_kept_and_a_physician_is_asked(store, ehr, send, 
     assert store.counts()[("write_back", "due")] == 1
 
 
+def _gone(store, ehr, send, draft):
+    send(draft(priority="stat"))
+    ehr.records._versions.clear()  # it was started again, empty
+
+
+UNDELIVERABLE = {  # what is in the way of a signed order, and the patient it is for
+    "ehr-422": (lambda _store, ehr, _send, _draft: ehr.fault(status=422, method="PUT"), "p1"),
+    "ehr-copy-gone": (_gone, "p1"),
+    "ehr-patient-not-found": (lambda store, _ehr, _send, _draft: post(store, PATIENT, "local1"), "local1"),
+}
+
+
+@pytest.mark.parametrize("error", UNDELIVERABLE)
+def test_a_signed_order_that_can_not_be_delivered_is_shown_to_a_clinician_once(store, ehr, send, draft, error):
+    obstacle, patient = UNDELIVERABLE[error]
+    obstacle(store, ehr, send, draft)
+    signed = draft(patient=patient, priority="stat", status="active")
+    for _ in range(2):
+        assert store.quarantined(send(signed, patient)) == error
+    (task,) = store.all("Task")
+    assert task.content["code"]["coding"][0]["code"] == "review"
+    assert task.content["reasonCode"]["coding"][0]["code"] == "delivery"
+    assert task.content["basedOn"] == [{"reference": "ServiceRequest/o1"}]
+    assert task.content["for"] == {"reference": f"Patient/{patient}"}
+    assert task.content["priority"] == "stat"
+    assert "could not be written to the record system" in task.content["description"]
+    assert task.content["restriction"]["period"]["end"] > task.content["authoredOn"]
+
+
+def test_a_signed_order_whose_attempts_are_used_up_is_shown_to_a_clinician(store, equipment, draft):
+    store.put(draft(status="active"))
+    row = store.add("write_back", "ServiceRequest/o1")
+    for _ in range(5):
+        with store.database.transaction() as tx:
+            assert work.claim(tx, row, worker="dying", lease=write_back.LEASE)
+        store.expire()
+    write_back.run(equipment, row)
+    assert store.quarantined(row) == "attempts-used-up"
+    assert [one.content["reasonCode"]["coding"][0]["code"] for one in store.all("Task")] == ["delivery"]
+    assert store.counts() == {("write_back", "quarantined"): 1, ("write_back", "due"): 1}
+
+
+def test_a_stat_draft_that_can_not_be_delivered_stays_in_the_inbox_without_a_review(store, ehr, send, draft):
+    ehr.fault(status=422, method="PUT")
+    assert store.quarantined(send(draft(priority="stat"))) == "ehr-422"
+    assert store.all("Task") == []
+
+
 PATIENT = {"resourceType": "Patient", "id": "local1", "identifier": [{"system": "urn:mrn", "value": "77"}]}
 
 
