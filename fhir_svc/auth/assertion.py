@@ -39,10 +39,12 @@ class Claims:
     body: Mapping[str, Any]
 
     def text(self, name: str) -> str:
-        """Give a claim that must be a non-empty string."""
+        """Give a claim that must be a non-empty string; no database keeps a NUL or half a character."""
         value = self.body.get(name)
         if not isinstance(value, str) or not value:
             raise NotTrusted(f"{name}-missing")
+        if not value.isprintable():
+            raise NotTrusted(f"{name}-invalid")
         return value
 
 

@@ -52,11 +52,13 @@ class Granted:
 class Authority:
     """What checking systems needs: the settings, and how to get the key set that a registered URL publishes.
 
+    `types` are the resource types that are served: scopes for others are not granted.
     `published(url, newer)` gives a JWKS; `newer` asks again although one is kept. It raises Unavailable.
     """
 
     settings: Settings
     published: Callable[[str, bool], Mapping[str, Any]]
+    types: frozenset[str]
 
     def authenticate(self, database: Database, form: dict[str, list[str]]) -> tuple[Claims, Client, str]:
         """Check a token request up to its signature, outside any write; gives claims, client and scopes granted."""
@@ -74,9 +76,14 @@ class Authority:
             self._check(claims, client, asked["client_assertion"], at)
         except NotTrusted as failure:
             raise _invalid_client(str(failure), client) from failure
-        granted = scopes.grant(asked["scope"], client.scope)
+        granted = scopes.grant(asked["scope"], client.scope, self.types)
         if not granted:
-            raise Refused("invalid_scope", "None of these scopes is registered.", reason="scope", client=client)
+            raise Refused(
+                "invalid_scope",
+                "None of these scopes is registered and of a served type.",
+                reason="scope",
+                client=client,
+            )
         return claims, client, granted
 
     def _check(self, claims: Claims, client: Client, token: str, at: datetime) -> None:
@@ -114,7 +121,7 @@ class Authority:
         asked = claims.body.get("scope", "")
         if client is None or not isinstance(asked, str):
             return None
-        return _actor(client, scopes.grant(asked, client.scope), self.settings)
+        return _actor(client, scopes.grant(asked, client.scope, self.types), self.settings)
 
 
 def issue(tx: Connection, claims: Claims, client: Client, scope: str) -> Granted:

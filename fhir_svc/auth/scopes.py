@@ -7,7 +7,7 @@ it without the restriction would widen it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,14 +42,19 @@ def permits(granted: Iterable[str], kind: str, letter: str) -> bool:
     return any(scope.covers(kind, letter) for scope in map(parse, granted) if scope is not None)
 
 
-def grant(requested: str, registered: str) -> str:
-    """Give what of `requested` is also in `registered` (both space-separated), narrowed where it must be."""
-    ours = [scope for scope in map(parse, registered.split()) if scope is not None]
+def grant(requested: str, registered: str, types: Collection[str]) -> str:
+    """Give what of `requested` is also in `registered` (both space-separated) and names `types`, narrowed as needed."""
+    ours = _read(registered, types)
     granted: dict[str, None] = {}
-    for wanted in filter(None, map(parse, requested.split())):
+    for wanted in _read(requested, types):
         for narrowed in _narrowed(wanted, ours):
             granted[narrowed] = None
     return " ".join(granted)
+
+
+def _read(text: str, types: Collection[str]) -> list[Scope]:
+    """The scopes that name one of these types, or all."""
+    return [scope for scope in map(parse, text.split()) if scope is not None and scope.type in {"*", *types}]
 
 
 def _narrowed(wanted: Scope, ours: list[Scope]) -> list[str]:

@@ -1,12 +1,12 @@
 """Bearer tokens of one outside authorization server, and clients that publish their keys."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from fhir_svc.auth.oauth import Authority
 from fhir_svc.errors import Unavailable
 from fhir_svc.store import clients
 from fhir_svc.store.clients import Client
@@ -30,7 +30,7 @@ def house(template, built, tmp_path):
         return published[url]
 
     given = house.app.extensions[EXTENSION]
-    object.__setattr__(given, "authority", Authority(given.settings, fetch))
+    object.__setattr__(given, "authority", replace(given.authority, published=fetch))
     return house
 
 

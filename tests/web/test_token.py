@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from fhir_svc.store import clients
@@ -55,6 +56,13 @@ def test_a_scope_that_is_not_registered_is_refused(house):
     assert (answer.status_code, answer.json["error"]) == (400, "invalid_scope")
 
 
+def test_a_type_that_is_not_served_is_not_granted(house):
+    served = "system/*.cruds system/Questionnaire.r system/Subscription.cruds"
+    assert ask(house, assertion(), scope=f"system/Bogus.rs {served} system/Group.r").json["scope"] == served
+    answer = ask(house, assertion(), scope="system/Bogus.rs")
+    assert (answer.status_code, answer.json["error"]) == (400, "invalid_scope")
+
+
 def _unsigned():
     part = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": "ec-1"}).encode()).rstrip(b"=").decode()
     return f"{part}.{assertion().split('.')[1]}."
@@ -72,6 +80,12 @@ def _tampered():
     other = assertion(sub="north-ehr", scope="more").split(".")[1]
     assert body != other
     return f"{head}.{other}.{signature}"
+
+
+def _with_half_a_character():
+    part = assertion().split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) | {"jti": "j\ud800"}
+    return jws.serialize_compact({"alg": "ES384", "kid": "ec-1"}, json.dumps(claims), CLIENT_KEY, algorithms=["ES384"])
 
 
 ABUSES = {
@@ -107,6 +121,10 @@ ABUSES = {
     "no jti": lambda: assertion(jti=None),
     "a jti that is no text": lambda: assertion(jti=7),
     "an endless jti": lambda: assertion(jti="j" * 300),
+    "a jti that holds NUL": lambda: assertion(jti="j\0"),
+    "a jti that holds a line's end": lambda: assertion(jti="j\nj"),
+    "a jti that holds half a character": _with_half_a_character,
+    "an issuer that holds NUL": lambda: assertion(iss="north-ehr\0", sub="north-ehr\0"),
 }
 
 
@@ -200,10 +218,12 @@ def test_tokens_and_refusals_stand_in_the_audit(house):
 def test_everything_a_scope_can_say():
     from fhir_svc.auth.scopes import grant, permits  # noqa: PLC0415 - pure, beside its endpoint
 
-    assert grant("system/Observation.read", EVERYTHING) == "system/Observation.read"
-    assert grant("system/*.*", "system/Observation.rs system/Task.r") == "system/Observation.rs system/Task.r"
-    assert grant("system/Task.cruds", "system/Task.rs system/*.c") == "system/Task.crs"
-    assert grant("user/*.rs patient/*.rs openid", EVERYTHING) == ""
+    types = {"Observation", "Task"}
+    assert grant("system/Observation.read", EVERYTHING, types) == "system/Observation.read"
+    assert grant("system/*.*", "system/Observation.rs system/Task.r", types) == "system/Observation.rs system/Task.r"
+    assert grant("system/*.*", "system/Bogus.rs system/Task.r", types) == "system/Task.r"
+    assert grant("system/Task.cruds", "system/Task.rs system/*.c", types) == "system/Task.crs"
+    assert grant("user/*.rs patient/*.rs openid", EVERYTHING, types) == ""
     assert permits(["system/Observation.write"], "Observation", "c")
     assert not permits(["system/Observation.write"], "Observation", "r")
     assert not permits(["system/Observation.rs"], "Condition", "r")
