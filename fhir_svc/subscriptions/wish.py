@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from fhir_svc.errors import Issues, Unprocessable
+from fhir_svc.intake.times import span
 from fhir_svc.record import Json
 from fhir_svc.subscriptions import terms
 from fhir_svc.subscriptions.topics import Topic, find_topic
@@ -180,7 +181,11 @@ def _numbers(channel: Json, problems: Issues) -> dict[str, int]:
 def _end(resource: Json, at: datetime, problems: Issues) -> datetime | None:
     if "end" not in resource:
         return None
-    end = datetime.fromisoformat(resource["end"])
+    found = span(resource["end"])
+    if found is None:
+        problems.add("value", "subscription-status", "Its end is no instant.", _at("end"))
+        return None
+    _, end = found
     if end <= at and resource["status"] != terms.OFF:
         problems.add("value", "subscription-status", "Its end is in the past.", _at("end"))
     return end

@@ -120,6 +120,7 @@ REFUSED = {
     "heartbeat": (subscription(extension=[extension("heartbeat-period", 999_999)]), "channel-not-supported"),
     "timeout": (subscription(extension=[extension("timeout", 600)]), "channel-not-supported"),
     "past": (subscription() | {"end": "2001-01-01T00:00:00Z"}, "subscription-status"),
+    "past leap second": (subscription() | {"end": "2016-12-31T23:59:60Z"}, "subscription-status"),
     "error": (subscription() | {"status": "error"}, "subscription-status"),
 }
 
@@ -130,6 +131,14 @@ def test_what_is_not_done_here_is_refused_and_said(home, name):
     answer = post(home, body)
     assert (answer.status_code, set(codes(answer))) == (422, {code})
     assert rows(home) == []
+
+
+@pytest.mark.parametrize("end", ["2998-12-31T23:59:60Z", "9999-12-31T23:59:60.5-12:00"])
+def test_an_end_in_a_leap_second_or_at_the_end_of_the_calendar_is_taken(home, end):
+    answer = post(home, subscription() | {"end": end})
+    assert (answer.status_code, answer.json["end"]) == (201, end)
+    assert get(home, f"/{answer.json['id']}").json["end"] == end
+    assert put(home, answer.json).status_code == 200
 
 
 def test_content_is_refused_for_the_patients_privacy(home):
