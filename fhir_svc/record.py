@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -37,12 +39,13 @@ class Stored:
         return f"{self.type}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """Everything known of one patient at one moment.
 
     `current`: the newest version of every resource (newest by the source's `meta.lastUpdated`, else by receipt), the
     Patient included where one was received. `earlier`: the older versions of QuestionnaireResponses, newest first.
+    Without slots, for its indexes are made when first asked for.
     """
 
     patient_id: str
@@ -51,7 +54,25 @@ class Record:
 
     def of(self, *types: str, ours: bool | None = None) -> Iterator[Stored]:
         """The current resources of these types; `ours` narrows to what the service wrote, or to what it did not."""
-        return (stored for stored in self.current if stored.type in types and (ours is None or stored.ours is ours))
+        held = self.by_type.get(types[0], ()) if len(types) == 1 else self._of_several(types)
+        return (stored for stored in held if ours is None or stored.ours is ours)
+
+    def _of_several(self, types: tuple[str, ...]) -> Iterator[Stored]:
+        """In the order of the record, whatever the order of the types."""
+        return (stored for stored in self.current if stored.type in types)
+
+    @cached_property
+    def by_type(self) -> Mapping[str, Sequence[Stored]]:
+        """The current resources of each type, in the order of the record."""
+        index: dict[str, list[Stored]] = defaultdict(list)
+        for stored in self.current:
+            index[stored.type].append(stored)
+        return dict(index)
+
+    @cached_property
+    def by_local(self) -> Mapping[str, Stored]:
+        """The current resources by their unversioned reference."""
+        return {stored.local: stored for stored in self.current}
 
     @property
     def patient(self) -> Stored | None:

@@ -26,12 +26,10 @@ class Chart:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self._types: dict[str, list[Stored]] = defaultdict(list)
-        for stored in record.current:
-            self._types[stored.type].append(stored)
-        for kind, found in self._types.items():
-            if kind != "Observation":
-                found.sort(key=_by_id)
+        self._types = {
+            kind: found if kind == "Observation" else sorted(found, key=_by_id)
+            for kind, found in record.by_type.items()
+        }
 
     def of(self, *types: str) -> Iterator[Stored]:
         """The resources of these types, each type in order of id."""
@@ -39,20 +37,15 @@ class Chart:
             yield from self._types.get(name, ())
 
     @cached_property
-    def _by_local(self) -> Mapping[str, Stored]:
-        return {stored.local: stored for stored in self.record.current}
-
-    @cached_property
     def _observations(self) -> Mapping[Key, Sequence[Stored]]:
         index: dict[Key, list[Stored]] = defaultdict(list)
         for stored in self._types.get("Observation", ()):
             if stored.ours:
                 continue
-            keys = list(_keys(stored.content.get("code")))
-            for component in stored.content.get("component", ()):
-                keys.extend(_keys(component.get("code")))
-            for key in keys:
-                index[key].append(stored)
+            content = stored.content
+            for element in (content, *content.get("component", ())):
+                for coding in (element.get("code") or {}).get("coding", ()):
+                    index[coding.get("system", ""), coding.get("code", "")].append(stored)
         return index
 
     def observations(self, codes: Sequence[Code]) -> list[Stored]:
@@ -88,7 +81,7 @@ class Chart:
     def _device(self, stored: Stored) -> Iterator[Json]:
         reference = stored.content.get("device") or {}
         yield from self._contained(stored, reference, "type")
-        device = self._by_local.get(str(reference.get("reference", "")).partition("/_history")[0])
+        device = self.record.by_local.get(str(reference.get("reference", "")).partition("/_history")[0])
         if device is not None:
             yield from self.concepts(device)
 
@@ -106,11 +99,6 @@ class Chart:
 
 def _by_id(stored: Stored) -> str:
     return stored.id
-
-
-def _keys(concept: Json | None) -> Iterator[Key]:
-    for coding in (concept or {}).get("coding", ()):
-        yield coding.get("system", ""), coding.get("code", "")
 
 
 def has_code(concepts: Sequence[Json], codes: Sequence[Code]) -> bool:

@@ -222,7 +222,6 @@ def waiting_orders(case: Case, declared: Declaration) -> Reading:
 
 def withdrawn(case: Case, _: Declaration) -> Reading:
     """Kind `withdrawn`: whether a source that an open order of ours rests on was entered in error."""
-    gone = {stored.local: stored for stored in case.record.current if stored.content.get("status") == RETRACTED}
     orders = [stored for stored in case.chart.of("ServiceRequest") if stored.ours]
     rested = {
         str(info.get("reference", "")).partition("/_history")[0]
@@ -230,5 +229,6 @@ def withdrawn(case: Case, _: Declaration) -> Reading:
         if stored.content.get("status") in {"draft", "active"}
         for info in stored.content.get("supportingInfo", ())
     }
-    found = tuple(gone[local] for local in sorted(gone.keys() & rested))
+    cited = [case.record.by_local[local] for local in sorted(rested) if local in case.record.by_local]
+    found = tuple(stored for stored in cited if stored.content.get("status") == RETRACTED)
     return Reading(value=True, sources=found) if found else NO

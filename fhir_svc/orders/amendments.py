@@ -41,9 +41,8 @@ def is_withdrawn(
         return False
     if said == {Outcome.NOT_MET}:
         return bool(outdated(known, record)) or _newer(rules, known)
-    current = {stored.local: stored for stored in record.current}
     decisive = [name for name in known if name.partition("/")[0] not in _SHOWN]
-    return bool(decisive) and all(_in_error(name, current) for name in decisive)
+    return bool(decisive) and all(_in_error(name, record.by_local) for name in decisive)
 
 
 def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:

@@ -87,11 +87,13 @@ def changes(draft: Json, record: Record) -> tuple[str, ...]:
 
 def outdated(cited: Iterable[str], record: Record) -> tuple[str, ...]:
     """Of each resource cited in versions of which none is current (or which is gone), the last that is cited."""
-    current = {stored.local: stored.reference for stored in record.current}
     versions: dict[str, list[str]] = {}
     for reference in sorted(cited):
         versions.setdefault(reference.partition("/_history/")[0], []).append(reference)
-    return tuple(names[-1] for local, names in versions.items() if current.get(local) not in names)
+    held = record.by_local
+    return tuple(
+        names[-1] for local, names in versions.items() if local not in held or held[local].reference not in names
+    )
 
 
 def blockers(draft: Json, record: Record) -> tuple[str, ...]:
