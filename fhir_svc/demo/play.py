@@ -17,8 +17,8 @@ from typing import Any
 
 import requests
 
-from fhir_svc.demo import cast, forms
-from fhir_svc.demo.ehr_client import Fhir, fetch_token, wait_for
+from fhir_svc.demo import forms
+from fhir_svc.demo.ehr_client import Fhir, wait_for
 from fhir_svc.demo.forms import Answer
 from fhir_svc.demo.reading import drafts_of, explain, finished, held_by, order_key, value_of
 from fhir_svc.demo.stack import Stack
@@ -126,7 +126,7 @@ def main() -> int:
 
 
 def _play(stack: Stack, show: Show) -> None:
-    token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+    token = stack.token()
     service, ehr = Fhir(f"{stack.base}/fhir", token=token), Fhir(stack.ehr_base)
     form = forms.questionnaire(PROFILES, "lbp-lss-intake")
     now = datetime.now(UTC) - timedelta(minutes=1)

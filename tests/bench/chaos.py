@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 import requests
 
-from fhir_svc.demo import cast, forms
-from fhir_svc.demo.ehr_client import Fhir, fetch_token
+from fhir_svc.demo import forms
+from fhir_svc.demo.ehr_client import Fhir
 from fhir_svc.demo.play import CAUDA_EQUINA, PROFILES
 from fhir_svc.demo.reading import held_by, order_key
 from fhir_svc.demo.stack import Stack
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def _run(stack: Stack) -> int:
-    token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+    token = stack.token()
     service, ehr = Fhir(f"{stack.base}/fhir", token=token), Fhir(stack.ehr_base)
     form = forms.questionnaire(PROFILES, "lbp-lss-intake")
     kills = collections.Counter[str]()
@@ -86,7 +86,7 @@ def _run(stack: Stack) -> int:
             kills[victim] += 1
         time.sleep(0.05)
     last_fault = time.monotonic()
-    token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+    token = stack.token()
     service = Fhir(f"{stack.base}/fhir", token=token)
     pending = set(monitors)
     while pending and time.monotonic() - last_fault < DRAINED_WITHIN:
@@ -107,7 +107,7 @@ def _run(stack: Stack) -> int:
     print(f"submissions {SUBMISSIONS}, kills {sum(kills.values())} ({dict(kills)}), drained {drained:.1f} s after")
     print(f"evaluations {dict(evaluated)}")
     print(f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held}")
-    lost = SUBMISSIONS * len(keys) - len(expected) + len(expected) - delivered
+    lost = SUBMISSIONS * len(keys) - delivered
     doubled = sum(count - 1 for count in per_patient.values()) + max(0, held - len(expected))
     print(f"lost {lost}, doubled {doubled}, still in progress {len(pending)}")
     return int(bool(lost or doubled or pending or not keys))

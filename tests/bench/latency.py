@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from fhir_svc.demo import cast, forms
-from fhir_svc.demo.ehr_client import Fhir, fetch_token, wait_for
+from fhir_svc.demo import forms
+from fhir_svc.demo.ehr_client import Fhir, wait_for
 from fhir_svc.demo.play import CAUDA_EQUINA, CLAUDICATION, PROFILES
 from fhir_svc.demo.stack import Stack
 
@@ -23,7 +23,7 @@ MILLISECONDS = 1000.0
 def main() -> int:
     """Measure and print; 1 when a promise is missed."""
     with tempfile.TemporaryDirectory(prefix="fhir-svc-bench-") as folder, Stack(Path(folder)) as stack:
-        token = fetch_token(stack.token_url, cast.CLIENT, stack.data / "keys" / f"{cast.CLIENT}.jwk", cast.SCOPE)
+        token = stack.token()
         service, ehr = Fhir(f"{stack.base}/fhir", token=token), Fhir(stack.ehr_base)
         form = forms.questionnaire(PROFILES, "lbp-lss-intake")
         _warm(service, form)
