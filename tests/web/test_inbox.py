@@ -339,7 +339,7 @@ NASTY = [
     "\u202eevil",
     "<img src=x onerror=alert(1)>",
     '"><svg onload=alert(1)>',
-    "{{ 77*77 }}",
+    "{{ 'evaluated' * 2 }}",
 ]
 
 
@@ -352,7 +352,7 @@ def test_markup_in_names_titles_and_answers_is_inert(ward, nasty):
     session = ward.session()
     for path in ("/inbox", f"/inbox/drafts/{draft}", "/inbox/sources/QuestionnaireResponse/form-p1/1"):
         page = session.page(path).get_data(as_text=True)
-        for live in ("<script", "<img", "<svg", "5929"):
+        for live in ("<script", "<img", "<svg", "evaluatedevaluated"):
             assert live not in page
     assert re.search(r"<bdi>[^<]+</bdi>", session.page("/inbox").get_data(as_text=True))
 
