@@ -14,45 +14,14 @@ from fhir_svc.artefacts import load_artefacts
 from fhir_svc.evaluation import Evaluation, evaluate
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.record import Record, Site, Stored
-from tests.criteria.cases.building import PROFILES, B, Resource, T, patient
+from tests.criteria.cases.building import PROFILES, Resource, T, patient
+from tests.criteria.cases.written import READ, drafts, key, tasks, told
 
 RULES = [
-    "R01",
-    "R01b",
-    "R02",
-    "R03",
-    "R03c",
-    "R04",
-    "R05",
-    "R06",
-    "R07",
-    "R09",
-    "R10",
-    "R11",
-    "R12",
-    "R13",
-    "R14",
-    "R15",
-    "R16",
-    "R17",
-    "R18",
-    "R19",
-    "R20",
-    "R21",
-    "R22",
-    "R23",
-    "R30",
-    "R31",
-    "R32",
-    "R33",
-    "R34",
-    "R35",
-    "R36",
-    "R40",
-    "R41",
-    "R42",
-    "R43",
-]
+    "R01", "R01b", "R02", "R03", "R03c", "R04", "R05", "R06", "R07", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
+    "R16", "R17", "R18", "R19", "R20", "R21", "R22", "R23", "R30", "R31", "R32", "R33", "R34", "R35", "R36", "R40",
+    "R41", "R42", "R43",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +29,8 @@ class Case:
     """One row of a table. `level` "" is none, `A|B` either; `orders` are all drafts, as `KEY:priority`, None any.
 
     `met`, `not_met`, `cannot_tell` name rules; `flags`, `messages` must be there, `no_flags`, `no_messages` must not;
-    `only_flags` are all. `reviews` and `status` where the criteria say so.
+    `only_flags` are all. `reviews` and `status` where the criteria say so. `reasons`, `due`, `asked`, `sent`, `raised`,
+    `blocked`, `issues` are all there are, in the words of `written`; `says` and `never_says` of what physicians read.
     """
 
     name: str
@@ -78,6 +48,15 @@ class Case:
     reviews: bool | None = None
     review_priority: str | None = None
     status: str | None = None
+    reasons: str | None = None
+    due: str | None = None
+    asked: str | None = None
+    sent: str | None = None
+    raised: str | None = None
+    blocked: str | None = None
+    issues: str | None = None
+    says: str = ""
+    never_says: str = ""
     at: datetime = T
     zone: str | None = "UTC"
     values: dict[str, Any] = field(default_factory=dict)
@@ -159,9 +138,9 @@ def run(record: Record, at: datetime = T, zone: str | None = "UTC", values: dict
         status=guidance["status"],
         flags=frozenset(each["valueCoding"]["code"] for each in trace if each["name"] == "flag"),
         rules={_part(each, "id"): _part(each, "outcome") for each in trace if each["name"] == "rule"},
-        orders={_key(each): each["priority"] for each in written if _is_draft(each)},
+        orders={key(each): each["priority"] for each in drafts(written)},
         messages=frozenset(_message(each) for each in written if each["resourceType"] == "CommunicationRequest"),
-        reviews=tuple(each for each in written if each["resourceType"] == "Task" and _is_review(each)),
+        reviews=tuple(tasks(written, "review")),
         written=written,
         evaluation=evaluation,
     )
@@ -172,26 +151,15 @@ def _part(parameter: Resource, name: str) -> str:
     return str(next(value for key, value in part.items() if key.startswith("value")))
 
 
-def _is_draft(resource: Resource) -> bool:
-    return resource["resourceType"] == "ServiceRequest" and resource["status"] == "draft"
-
-
-def _key(draft: Resource) -> str:
-    return next(code["code"] for code in draft["code"]["coding"] if code["system"] == f"{B}/CodeSystem/order-key")
-
-
 def _message(request: Resource) -> str:
     return str(request["reasonCode"][0]["coding"][0]["code"])
-
-
-def _is_review(task: Resource) -> bool:
-    return any(code["code"] == "review" for code in task["code"]["coding"])
 
 
 def differences(case: Case) -> list[str]:
     """What came out otherwise than expected, in words."""
     seen = run(record_of(case.given), case.at, case.zone, case.values)
-    return [*_about_orders(case, seen), *_about_rules(case, seen), *_about_words(case, seen), *_about_tasks(case, seen)]
+    parts = (_about_orders, _about_rules, _about_words, _about_tasks, _about_resources)
+    return [difference for part in parts for difference in part(case, seen)]
 
 
 def _about_orders(case: Case, seen: Seen) -> list[str]:
@@ -234,3 +202,13 @@ def _about_tasks(case: Case, seen: Seen) -> list[str]:
     if case.review_priority is not None and case.review_priority not in priorities:
         found.append(f"reviews of priority {sorted(priorities)}, expected {case.review_priority}")
     return found
+
+
+def _about_resources(case: Case, seen: Seen) -> list[str]:
+    stated = [(name, getattr(case, name), read) for name, read in READ.items()]
+    pairs = [(name, sorted(words.split()), read) for name, words, read in stated if words is not None]
+    found = [(name, sorted(read(seen.written, case.at)), words) for name, words, read in pairs]
+    wrong = [f"{name} {there}, expected {words}" for name, there, words in found if there != words]
+    text = told(seen.written)
+    wrong += [f"{case.says!r} is not said"] if case.says not in text else []
+    return wrong + ([f"{case.never_says!r} is said"] if case.never_says and case.never_says in text else [])
