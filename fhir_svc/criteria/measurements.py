@@ -7,7 +7,7 @@ plausible range is unknown, never normal; one that was entered in error or cance
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -178,7 +178,8 @@ def highest(case: Case, declared: Declaration) -> Reading:
         taken = {stored.id for stored in limit.sources} if limit is not None else set()
         usable = [found for found in usable if found.stored.id not in taken]
         if usable:
-            return _reading(max(usable, key=lambda found: (found.value, _age(found))), declared, not_usable)
+            picked = _reading(max(usable, key=lambda found: (found.value, _age(found))), declared, not_usable)
+            return replace(picked, among=tuple(_reading(found, declared, []) for found in usable))
     return _nothing(not_usable)
 
 

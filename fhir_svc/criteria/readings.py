@@ -19,7 +19,8 @@ class Reading:
     """`value` None is unknown. `unsure` is an explicit "don't know".
 
     `against` are the readings of sources that contradict this one. `onset` is the latest moment at which what it states
-    can have begun. `missing` names the unknown facts that made this one, where it is about them.
+    can have begun. `missing` names the unknown facts that made this one, where it is about them. `among` are all the
+    readings that this one was picked from: each of them is a report of its own.
     """
 
     value: Known | None = None
@@ -33,6 +34,7 @@ class Reading:
     missing: tuple[str, ...] = ()
     unusable: bool = False
     whole: bool = False
+    among: tuple[Reading, ...] = ()
 
     def fact(self, name: str) -> Fact:
         """The same as a fact of the trace."""

@@ -15,7 +15,7 @@ from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.facts import KINDS
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.criteria.plan import LEVELS, Action, Rule
-from fhir_svc.criteria.support import deciding, grounds
+from fhir_svc.criteria.support import grounds, reports, with_reports
 from fhir_svc.criteria.tracing import asked, facts_of, unsettled
 from fhir_svc.decision import Concern, Fact, Message, Outcome, Review, RuleOutcome
 from fhir_svc.knowledge import Knowledge, Pathway
@@ -51,15 +51,16 @@ class Evaluator:
         for action in active:
             self._draw(rule, action)
         self._note(rule, [action for action in active if action.note])
+        found = reports(self.case, rule.condition)
         return RuleOutcome(
             id=rule.id,
             title=rule.action.title,
             outcome=outcome,
-            facts=tuple(facts_of(self.case, self.pathway.trail.of_rule(rule))),
+            facts=with_reports(facts_of(self.case, self.pathway.trail.of_rule(rule)), found),
             missing=self._missing(rule, outcome, active),
             citation=rule.citation,
             level=self.drawn.levels.get(rule.id),
-            deciding=tuple(self.case.fact(name) for name in deciding(self.case, rule.condition)),
+            deciding=with_reports((self.case.fact(name) for name in found), found),
         )
 
     def _active(self, action: Action, *, met: bool) -> Iterator[Action]:

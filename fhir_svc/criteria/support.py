@@ -1,18 +1,25 @@
 """PURE: the reports that a condition which is true rests on: a new one among them is news, other sources are not.
 
-What is absent or denied supports nothing: a newer form that says no beside an older yes adds no support to the yes.
+What is absent or denied supports nothing: a newer form that says no beside an older yes adds no support to the yes. Of
+a fact that is one value picked out of several (the highest temperature) every value supports that makes the same part
+of the condition true: a fever that lasts is reported again by each measurement of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.declarations import Declaration
-from fhir_svc.criteria.expressions import Expression, Literal, Logic, Node, Not
+from fhir_svc.criteria.expressions import Expression, Known, Literal, Logic, Node, Not
 from fhir_svc.criteria.plan import Action
 from fhir_svc.criteria.tracing import DERIVED
+from fhir_svc.decision import Fact
 from fhir_svc.record import Stored
+
+Leaf = tuple[str, Node | None]
+"""A fact made of the record, and the part of a condition that it makes true; None where it only takes part."""
 
 
 def grounds(case: Case, top: Action, action: Action) -> tuple[Stored, ...]:
@@ -26,14 +33,35 @@ def grounds(case: Case, top: Action, action: Action) -> tuple[Stored, ...]:
 
 def supports(case: Case, condition: Expression) -> tuple[Stored, ...]:
     """The sources of the facts that make a condition true, by reference; none where it is not."""
-    found = {stored.reference: stored for name in deciding(case, condition) for stored in case.read(name).sources}
+    found = {stored.reference: stored for said in reports(case, condition).values() for stored in said}
     return tuple(found[reference] for reference in sorted(found))
 
 
-def deciding(case: Case, condition: Expression) -> tuple[str, ...]:
-    """The facts, down to those made of the record, that make a condition true; none where it is not."""
-    seen: set[str] = set()
-    return tuple(leaf for name in _names(case, condition.node) for leaf in _below(case, name, seen))
+def reports(case: Case, condition: Expression) -> Mapping[str, tuple[Stored, ...]]:
+    """The facts that make a condition true, each with its sources: that of its value first."""
+    found: dict[str, dict[str, Stored]] = {}
+    for name, part in _leaves(case, condition.node):
+        own = found.setdefault(name, {})
+        own.update((stored.reference, stored) for stored in case.read(name).sources)
+        own.update((stored.reference, stored) for stored in _alike(case, name, part))
+    return {name: tuple(own.values()) for name, own in found.items()}
+
+
+def with_reports(facts: Iterable[Fact], found: Mapping[str, tuple[Stored, ...]]) -> tuple[Fact, ...]:
+    """The same facts; those that decide with every report that says so."""
+    return tuple(replace(fact, sources=found.get(fact.name, fact.sources)) for fact in facts)
+
+
+def _alike(case: Case, name: str, part: Node | None) -> Iterator[Stored]:
+    """The sources of the other values that the fact was picked from and that make the part true as well."""
+    if part is not None:
+        for other in case.read(name).among:
+            if _holds(case, part, name, other.value):
+                yield from other.sources
+
+
+def _holds(case: Case, part: Node, name: str, value: Known | None) -> bool:
+    return part.value(lambda asked: value if asked == name else case.value(asked)) is True
 
 
 def _way(top: Action, action: Action) -> Iterator[Action]:
@@ -44,34 +72,41 @@ def _way(top: Action, action: Action) -> Iterator[Action]:
             yield from _way(inner, action)
 
 
-def _names(case: Case, node: Node) -> Iterator[str]:
-    """The facts that make a part of a condition true."""
+def _leaves(case: Case, node: Node) -> Iterator[Leaf]:
+    """The facts, down to those made of the record, that make a part of a condition true; none where it is not."""
+    seen: set[Leaf] = set()
+    for name, part in _names(case, node):
+        yield from _below(case, name, part, seen)
+
+
+def _names(case: Case, node: Node) -> Iterator[Leaf]:
+    """The facts that make a part of a condition true, with the innermost part that names them."""
     if isinstance(node, Literal | Not) or node.value(case.value) is not True:
         return
     if not isinstance(node, Logic):
-        yield from node.names()
+        yield from ((name, node) for name in node.names())
         return
     for part in node.parts:
         yield from _names(case, part)
 
 
-def _below(case: Case, name: str, seen: set[str]) -> Iterator[str]:
+def _below(case: Case, name: str, part: Node | None, seen: set[Leaf]) -> Iterator[Leaf]:
     """A fact; of one that is made of others, the facts that made it so."""
     declared = case.declarations.facts.get(name)
-    if declared is None or name in seen:
+    if declared is None or (name, part) in seen:
         return
-    seen.add(name)
+    seen.add((name, part))
     if declared.kind not in DERIVED or case.read(name).sources:
-        yield name
+        yield name, part
         return
-    for other in _made_of(case, declared):
-        yield from _below(case, other, seen)
+    for other, inner in _made_of(case, declared):
+        yield from _below(case, other, inner, seen)
 
 
-def _made_of(case: Case, declared: Declaration) -> Iterator[str]:
+def _made_of(case: Case, declared: Declaration) -> Iterator[Leaf]:
     expressions = [declared.expression, *(item.expression for item in declared.items)]
     for each in expressions:
         if each is not None:
             truth = isinstance(each.value(case.value), bool)
-            yield from _names(case, each.node) if truth else each.names
-    yield from declared.of if declared.kind != "unknown" else ()
+            yield from _names(case, each.node) if truth else ((name, None) for name in each.names)
+    yield from ((name, None) for name in declared.of) if declared.kind != "unknown" else ()

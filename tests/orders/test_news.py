@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from fhir_svc.artefacts import load_artefacts
-from fhir_svc.evaluation import evaluate
 from fhir_svc.intake.conformance import Conformance
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import states
-from fhir_svc.record import Record, Site, Stored
+from fhir_svc.orders.definitions import key_of
+from tests.orders.story import PROFILES, Patient, T, temperature, weight
 
-PROFILES = Path(__file__).parents[2] / "profiles"
-T = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-BASE = "https://example.org/fhir-svc"
-LOINC = {"yes": "LA33-6", "no": "LA32-8"}
-NO_RED_FLAG = {
-    "ctx-back-pain": "yes", "rf-saddle-numbness": "no", "rf-bladder-change": "none", "rf-bowel-change": "none",
-    "rf-sexual-change": "no", "rf-leg-weakness": "none", "rf-foot-drop": "none", "rf-sudden-walking-difficulty": "no",
-    "rf-numbness-spread": "none", "rf-bilateral-leg-pain-new": "no", "rf-fever-chills": "no", "rf-night-sweats": "no",
-    "rf-weight-loss": "no", "rf-night-pain": "no", "rf-rest-pain-constant": "no", "rf-cancer-history": "never",
-    "rf-ivdu": "no", "rf-immunosuppressed": "no", "rf-recent-infection-or-spinal-procedure": "no",
-    "rf-steroid-3mo": "no", "rf-osteoporosis": "no", "rf-trauma": "none", "rf-cold-pale-leg": "no",
-    "mr-pacemaker": "no!", "mr-aneurysm-clip": "no", "mr-cochlear": "no", "mr-neurostim": "no", "mr-eye-metal": "no",
-    "mr-other-implant": "no", "hx-anticoagulant": "no", "hx-contrast-allergy": "no",
-}  # fmt: skip
 CLOSED = ("completed", "rejected", "cancelled")
 
 
@@ -41,109 +26,6 @@ def knowledge():
 @pytest.fixture(scope="module")
 def r4():
     return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
-
-
-@dataclass
-class Patient:
-    """One patient over time: each `now` stores what arrives, evaluates, commits and gives what is new."""
-
-    knowledge: Knowledge
-    at: datetime = T
-    held: dict[str, Stored] = field(default_factory=dict)
-    earlier: list[Stored] = field(default_factory=list)
-    patient_id: str = "p1"
-    backwards: bool = False
-
-    def now(self, *arriving, later=1):
-        self.at += timedelta(minutes=later)
-        for content in arriving:
-            self._store(content, ours=False)
-        order = reversed if self.backwards else iter
-        record = Record(self.patient_id, tuple(order(list(self.held.values()))), tuple(self.earlier))
-        seed = self.at.strftime("%d-%H-%M")
-        found = evaluate(
-            record, self.knowledge, Site("UTC"), self.at, scope=f"north/{self.patient_id}", seed=seed,
-            subject=f"Patient/{self.patient_id}", submissions=[(f"g-{seed}", f"r-{seed}")],
-        )  # fmt: skip
-        for write in found.writes:
-            self._store(write.resource, ours=True)
-        return News([write.resource for write in found.writes], found)
-
-    def _store(self, content, *, ours):
-        local = f"{content['resourceType']}/{content['id']}"
-        before = self.held.get(local)
-        if before is not None and before.type == "QuestionnaireResponse":
-            self.earlier.insert(0, before)
-        version = before.version + 1 if before else 1
-        self.held[local] = Stored(content["resourceType"], content["id"], version, content, self.at, ours)
-
-    def form(self, name, **answers):
-        said = NO_RED_FLAG | {key.replace("_", "-"): value for key, value in answers.items()}
-        items = [
-            {"linkId": key, "answer": [{"valueCoding": coding(value)}]}
-            for key, value in said.items()
-            if value is not None
-        ]
-        return {
-            "resourceType": "QuestionnaireResponse", "id": name, "status": "completed",
-            "authored": self.at.isoformat(), "subject": {"reference": "Patient/p1"},
-            "questionnaire": f"{BASE}/Questionnaire/lbp-lss-intake|1.0.0", "item": items,
-        }  # fmt: skip
-
-    def message(self, name, text, minutes=0):
-        return {
-            "resourceType": "Communication", "id": name, "status": "completed", "subject": {"reference": "Patient/p1"},
-            "sender": {"reference": "Patient/p1"}, "sent": (self.at + timedelta(minutes=minutes)).isoformat(),
-            "payload": [{"contentString": text}],
-        }  # fmt: skip
-
-    def reviews(self, *statuses):
-        return [
-            held for held in self.held.values()
-            if held.type == "Task" and held.content["code"]["coding"][0]["code"] == "review"
-            and held.content["status"] in statuses
-        ]  # fmt: skip
-
-    def close(self, status="completed"):
-        """Close every open review."""
-        self.at += timedelta(minutes=1)
-        for task in self.reviews("requested"):
-            changed = {**task.content, "status": status, "lastModified": self.at.isoformat()}
-            self.held[task.local] = replace(task, version=task.version + 1, content=changed)
-
-
-@dataclass
-class News:
-    """What one evaluation wrote."""
-
-    resources: list
-    found: object
-
-    def tasks(self):
-        return [held for held in self.resources if held["resourceType"] == "Task" and self._is_review(held)]
-
-    def messages(self):
-        sent = [held for held in self.resources if held["resourceType"] == "CommunicationRequest"]
-        return sorted(held["reasonCode"][0]["coding"][0]["code"] for held in sent)
-
-    @staticmethod
-    def _is_review(task):
-        return task["code"]["coding"][0]["code"] == "review"
-
-
-def coding(value):
-    if value in LOINC:
-        return {"system": "http://loinc.org", "code": LOINC[value]}
-    return {"system": f"{BASE}/CodeSystem/answer", "code": value.strip("!")}
-
-
-def weight(day, kilograms=80):
-    code = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
-    quantity = {"value": kilograms, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
-    return {
-        "resourceType": "Observation", "id": f"w{day}", "status": "final", "code": code,
-        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": f"2026-03-{day:02}", "valueQuantity": quantity,
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -310,3 +192,31 @@ def test_a_conflict_says_what_disagrees_and_shows_both_sides(patient, r4):
     assert ": yes" in issue["evidence"][0]["code"][0]["text"].lower()
     assert ": no" in issue["evidence"][1]["code"][0]["text"].lower()
     assert r4.check_r4(issue) == []
+
+
+def test_a_fever_that_lasts_is_reported_again_by_each_measurement(patient, r4):
+    fever = patient.now(temperature("t1", 39.2, patient.at))
+    assert fever.messages() == ["SAME_DAY_ADVICE"]
+    lower = patient.now(temperature("t2", 38.5, patient.at + timedelta(hours=20)), later=60 * 20)
+    assert lower.messages() == ["SAME_DAY_ADVICE"]
+    drafts = [held for held in lower.resources if held["resourceType"] == "ServiceRequest"]
+    cited = {info["reference"] for draft in drafts for info in draft["supportingInfo"]}
+    assert {"Observation/t1/_history/1", "Observation/t2/_history/1"} <= cited
+    for resource in lower.resources:
+        assert r4.check_r4(resource) == []
+    assert patient.now().resources == []
+    normal = patient.now(temperature("t3", 37.0, patient.at))
+    assert (normal.messages(), normal.orders()) == ([], [])
+
+
+def test_a_declined_order_is_drafted_again_for_a_fever_that_lasts(patient):
+    patient.now(temperature("t1", 39.2, patient.at))
+    patient.decline()
+    assert patient.now().orders("draft") == []
+    again = patient.now(temperature("t2", 38.4, patient.at + timedelta(hours=1)), later=60)
+    assert sorted(key_of(draft) for draft in again.orders("draft")) == [
+        "ED_REFERRAL",
+        "LAB_CRP",
+        "LAB_ESR",
+        "MRI_L_WWO",
+    ]
