@@ -100,13 +100,14 @@ class Basis:
 
 
 def basis(
-    tx: Connection, tenant: str, knowledge: Knowledge, words: Wording, guidance: Stored | None, order: Stored | None
+    tx: Connection, tenant: str, knowledge: Knowledge, words: Wording, guidance: Stored | None, subject: Stored
 ) -> Basis:
-    """Read everything; `order` None for a review. Rules that want this order come first, other met rules after them."""
+    """Read everything about an order or a review Task; the rules that want it come first, other met rules after."""
     content = guidance.content if guidance else {}
     traced = trace.read(content)
-    wanting = _rules_of(order.content) if order else frozenset()
+    order = subject if subject.type == "ServiceRequest" else None
     criteria = order.content["instantiatesCanonical"][0] if order else content.get("moduleCanonical", "")
+    wanting = _rules_of(order.content) if order else _rules_asking(subject.content, criteria)
     met = [_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.MET)]
     return Basis(
         level=words.concept("triage-level", traced.level) if traced.level else "",
@@ -239,6 +240,12 @@ def _said(words: Wording, fact: TracedFact) -> str:
 def _rules_of(order: Json) -> frozenset[str]:
     """The ids of the rules that want this order."""
     return frozenset(str(code) for code in extensions(order, "rule"))
+
+
+def _rules_asking(task: Json, criteria: str) -> frozenset[str]:
+    """The ids of the rules that ask for a review; none where something else asks for it."""
+    plan = criteria.partition("|")[0]
+    return frozenset(each["code"] for each in task.get("reasonCode", {}).get("coding", ()) if each["system"] == plan)
 
 
 def _concerns(tx: Connection, tenant: str, order: Stored | None) -> Iterable[str]:

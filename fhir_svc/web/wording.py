@@ -22,6 +22,7 @@ class Wording:
     def __init__(self, knowledge: Knowledge) -> None:
         self._facts: dict[str, str] = {}
         self._settings: set[str] = set()
+        self._rules: dict[tuple[str, str], str] = {}
         self._questions: dict[str, str] = {}
         self._answers: dict[tuple[str, str], str] = {}
         self._units: dict[str, str] = {}
@@ -31,6 +32,8 @@ class Wording:
                 for held in extensions(library, kind):
                     self._facts[parts(held, "name")[0]] = next(iter(parts(held, "title")), "")
             self._settings |= {parts(held, "name")[0] for held in extensions(library, "parameter")}
+        for plan in knowledge.all("PlanDefinition"):
+            self._rules |= {(plan["url"], rule["id"]): rule["title"] for rule in plan["action"]}
         for questionnaire in knowledge.all("Questionnaire"):
             for item in _items(questionnaire):
                 self._learn(item)
@@ -53,6 +56,14 @@ class Wording:
     def fact(self, name: str) -> str:
         """What a fact is about: the Library's title, else the question that was asked."""
         return self._facts.get(name) or self.question(name)
+
+    def rule(self, criteria: str, rule_id: str) -> str:
+        """The title of a rule of the criteria with this canonical, '' for a rule that they do not have."""
+        return self._rules.get((criteria.partition("|")[0], rule_id), "")
+
+    def is_answer(self, name: str) -> bool:
+        """Whether it is a question of a form."""
+        return name in self._questions
 
     def is_setting(self, name: str) -> bool:
         """Whether it is a value that the site chose, and no fact of the patient."""

@@ -35,13 +35,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the worklist."""
+    """One line of the worklist. `why` names the rules or what is asked, `reasons` what they were met on."""
 
     task: Stored
     kind: str
     about: str
     title: str
     why: str
+    reasons: str
     priority: str
     person: Person
     flags: tuple[str, ...]
@@ -116,13 +117,14 @@ def _item(tx: Connection, tenant: str, words: Wording, at: datetime, task: Store
     kind = kind_of(task.content)
     focus = _focus(tx, tenant, task.content)
     content = focus.content if focus else {}
-    title, why = _order(content) if kind == APPROVE else _review(words, task.content, content)
+    title, why, reasons = _order(words, content) if kind == APPROVE else _review(words, task.content, content)
     return Item(
         task=task,
         kind=kind,
         about=focus.id if focus and kind == APPROVE else task.id,
         title=title,
         why=why,
+        reasons=reasons,
         priority=task.content.get("priority", "routine"),
         person=person_of(tx, tenant, patient_of(task.content) or patient_of(content), at),
         flags=tuple(words.concept("blocker", code) for code in extensions(content, "blocker")),
@@ -138,14 +140,14 @@ def _focus(tx: Connection, tenant: str, task: Mapping[str, Any]) -> Stored | Non
     return resources.read(tx, tenant, kind, rest.partition("/")[0]) if rest else None
 
 
-def _order(order: Mapping[str, Any]) -> tuple[str, str]:
-    return text_of(order.get("code", {})) or "Order", because(order)
+def _order(words: Wording, order: Mapping[str, Any]) -> tuple[str, str, str]:
+    return text_of(order.get("code", {})) or "Order", wanted_by(words, order), because(order)
 
 
-def _review(words: Wording, task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str]:
+def _review(words: Wording, task: Mapping[str, Any], guidance: Mapping[str, Any]) -> tuple[str, str, str]:
     title, said = asked(words, task)
     met = [rule.title for rule in trace.read(guidance).with_outcome(trace.MET)]
-    return title, said or "; ".join(met)
+    return title, said or "; ".join(met), ""
 
 
 def asked(words: Wording, task: Mapping[str, Any]) -> tuple[str, str]:
@@ -156,6 +158,13 @@ def asked(words: Wording, task: Mapping[str, Any]) -> tuple[str, str]:
     title = text_of(reason) or (words.concept(name, code) if code else "") or said or "Review"
     said = said or words.definition(name, code)
     return title, said if said != title else ""
+
+
+def wanted_by(words: Wording, order: Mapping[str, Any]) -> str:
+    """The titles of the rules that want an order, in one line."""
+    criteria = next(iter(order.get("instantiatesCanonical", ())), "")
+    titles = (words.rule(criteria, rule) for rule in extensions(order, "rule"))
+    return "; ".join(dict.fromkeys(filter(None, titles)))
 
 
 def because(order: Mapping[str, Any]) -> str:

@@ -293,6 +293,15 @@ def test_a_review_is_completed_with_outcome_note_and_closed_facts(ward):
     assert ward.session("bob").act(f"Task/{task}/$complete", *parameters, etag=2).status_code == 409
 
 
+def test_only_an_answer_of_a_form_can_be_closed(ward):
+    task = ward.review()
+    for name in ("age", "esi-cap", "no-such-question"):
+        given = [{"name": "outcome", "valueString": "seen"}, {"name": "closed-fact", "valueCode": name}]
+        answer = ward.session().act(f"Task/{task}/$complete", *given, etag=1)
+        assert (answer.status_code, codes(answer)) == (422, ["code-unknown"])
+    assert ward.read("Task", task).version == 1
+
+
 def test_an_approval_is_not_completed_but_signed_or_declined(ward):
     task = ward.task_of(ward.draft())
     answer = ward.session().act(f"Task/{task.id}/$complete", {"name": "outcome", "valueString": "x"}, etag=1)

@@ -107,6 +107,12 @@ def test_an_empty_worklist_says_so(ward):
     assert "Nothing waits for you" in text_of(ward.session().page("/inbox"))
 
 
+def test_the_list_says_which_rule_wants_a_draft_and_on_what_grounds(ward):
+    ward.draft(reasonCode=[{"text": "Numbness of the saddle area"}])
+    shown = text_of(ward.session().page("/inbox"))
+    assert "Suspected cauda equina syndrome, acute Numbness of the saddle area" in shown
+
+
 # -- one draft
 
 
@@ -317,6 +323,34 @@ def test_a_review_is_closed_with_an_outcome_and_a_note(ward):
     assert "Reviewed" in shown
     assert "The patient was seen" in shown
     assert ward.read("Task", review).content["status"] == "completed"
+
+
+def rule(name, title, fact):
+    return {
+        "name": "rule",
+        "part": [
+            {"name": "id", "valueString": name},
+            {"name": "outcome", "valueCode": "met"},
+            {"name": "title", "valueString": title},
+            {"name": "fact", "part": [{"name": "name", "valueCode": fact}, {"name": "value", "valueBoolean": True}]},
+        ],
+    }
+
+
+def test_a_review_shows_the_rule_that_asks_for_it_first_and_offers_to_close_answers_alone(ward):
+    guidance = ward.guidance()
+    held = ward.read("GuidanceResponse", guidance).content
+    held["contained"][0]["parameter"].append(rule("R41", "Missing red-flag answers", "any-red-flag"))
+    ward.store(held)
+    asked = {"coding": [{"system": f"{B}/PlanDefinition/lbp-lss", "code": "R41"}]}
+    review = ward.task("review", f"GuidanceResponse/{guidance}", guidance, reasonCode=asked)
+    page = ward.session().page(f"/inbox/reviews/{review}")
+    shown = text_of(page)
+    found, others = shown.index("What was found"), shown.index("Other rules that are met")
+    assert (
+        found < shown.index("Missing red-flag answers R41") < others < shown.index("Suspected cauda equina, acute R01")
+    )
+    assert re.findall(r'name="closed-fact" value="([^"]+)"', page.get_data(as_text=True)) == ["rf-saddle-numbness"]
 
 
 def test_a_review_that_only_a_code_names_is_told_in_words(ward):

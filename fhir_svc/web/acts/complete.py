@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_svc.auth.actor import Actor
+from fhir_svc.errors import Unprocessable
 from fhir_svc.orders import states
 from fhir_svc.record import Stored
 from fhir_svc.web.acts.case import audited, change_task, evaluate_again, open_task
 from fhir_svc.web.services import Services
+from fhir_svc.web.wording import wording
 
 
 def complete(
@@ -21,7 +23,14 @@ def complete(
     note: str | None = None,
     closed_facts: Sequence[str] = (),
 ) -> Stored:
-    """Complete a review Task; a closed fact no longer counts from older answers, so the patient is evaluated again."""
+    """Complete a review Task; a closed fact no longer counts from older answers, so the patient is evaluated again.
+
+    Unprocessable for a fact that is no question of a form: only answers can be closed.
+    """
+    words = wording(services.knowledge)
+    if not all(words.is_answer(name) for name in closed_facts):
+        text = "A closed fact is the linkId of a question of a form."
+        raise Unprocessable(text, error="code-unknown", code="code-invalid")
     with services.database.transaction() as tx:
         case = open_task(tx, actor, task_id, expected)
         facts = sorted(set(closed_facts))
