@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from fhir_svc.store import database as database_module
 from fhir_svc.store.database import Database
 from fhir_svc.store.tables import metadata
 from tests import postgres
@@ -17,6 +19,16 @@ from tests import postgres
 # No deadlines: a busy machine is no fault. The same examples every time: what is red is red for everybody.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Nobody in a test gives up waiting for a lock because the machine is busy; who wants to see that says so."""
+    unhurried = re.sub(r"timeout=\d+", "timeout=300000", database_module._POSTGRES_OPTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module, "PATIENCE", 300.0)
+        patch.setattr(database_module, "_POSTGRES_OPTIONS", unhurried)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,11 +31,11 @@ def server(where: Path) -> Iterator[str]:
 
     def run(program: str, *arguments: str) -> None:
         command = [str(where / program), "-D", str(place / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=place, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, user=user, cwd=place, capture_output=True, timeout=600)
 
     run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
     options = f"-c listen_addresses='' -c unix_socket_directories={place} -c max_connections=200 -c fsync=on"
-    run("pg_ctl", "-w", "-l", str(place / "log"), "-o", options, "start")
+    run("pg_ctl", "-w", "-t", "300", "-l", str(place / "log"), "-o", options, "start")
     try:
         yield f"postgresql+psycopg://postgres@/postgres?host={place}"
     finally:

@@ -32,29 +32,29 @@ def base(tmp_path):
 
 
 def fault(base, **wanted):
-    assert requests.put(f"{base}/_faults", json=wanted, timeout=5).status_code == 200
+    assert requests.put(f"{base}/_faults", json=wanted, timeout=60).status_code == 200
 
 
 def stored(base):
-    return requests.get(f"{base}/ServiceRequest", params={"identifier": "urn:x|1"}, timeout=5).json()["total"]
+    return requests.get(f"{base}/ServiceRequest", params={"identifier": "urn:x|1"}, timeout=60).json()["total"]
 
 
 def post(base, **headers):
-    return requests.post(f"{base}/ServiceRequest", json=ORDER, headers=headers, timeout=5)
+    return requests.post(f"{base}/ServiceRequest", json=ORDER, headers=headers, timeout=60)
 
 
 def test_a_put_makes_a_version_and_an_old_if_match_is_refused(base):
     order = {**ORDER, "id": "o1"}
-    first = requests.put(f"{base}/ServiceRequest/o1", json=order, timeout=5)
+    first = requests.put(f"{base}/ServiceRequest/o1", json=order, timeout=60)
     assert (first.status_code, first.headers["ETag"]) == (201, 'W/"1"')
     assert first.headers["Location"].endswith("/ServiceRequest/o1/_history/1")
     match = {"If-Match": 'W/"1"'}
-    second = requests.put(f"{base}/ServiceRequest/o1", json={**order, "status": "active"}, headers=match, timeout=5)
+    second = requests.put(f"{base}/ServiceRequest/o1", json={**order, "status": "active"}, headers=match, timeout=60)
     assert (second.status_code, second.headers["ETag"]) == (200, 'W/"2"')
-    assert requests.put(f"{base}/ServiceRequest/o1", json=order, headers=match, timeout=5).status_code == 412
-    assert requests.get(f"{base}/ServiceRequest/o1", timeout=5).json()["status"] == "active"
-    assert requests.get(f"{base}/ServiceRequest/o1/_history/1", timeout=5).json()["status"] == "draft"
-    history = requests.get(f"{base}/ServiceRequest/o1/_history", timeout=5).json()
+    assert requests.put(f"{base}/ServiceRequest/o1", json=order, headers=match, timeout=60).status_code == 412
+    assert requests.get(f"{base}/ServiceRequest/o1", timeout=60).json()["status"] == "active"
+    assert requests.get(f"{base}/ServiceRequest/o1/_history/1", timeout=60).json()["status"] == "draft"
+    history = requests.get(f"{base}/ServiceRequest/o1/_history", timeout=60).json()
     assert [one["resource"]["meta"]["versionId"] for one in history["entry"]] == ["2", "1"]
 
 
@@ -70,7 +70,7 @@ def test_the_race_doubles_a_conditional_create(base):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: post(base, **CONDITION), range(2)))
     assert stored(base) == 2
-    log = requests.get(f"{base}/_log", timeout=5).json()
+    log = requests.get(f"{base}/_log", timeout=60).json()
     assert log["created"]["ServiceRequest urn:x|1"] == 2
     assert log["most_in_flight"]["ServiceRequest urn:x|1"] == 2
     assert post(base, **CONDITION).status_code == 412
@@ -102,34 +102,37 @@ def test_a_fault_is_seen_for_as_many_requests_as_told(base, wanted, seen):
 
 
 def test_a_half_open_connection_stays_silent_and_commits_nothing(base):
-    fault(base, half_open=True, hold=1, method="POST")
+    fault(base, half_open=True, hold=20, method="POST")
     with pytest.raises(requests.ReadTimeout):
-        requests.post(f"{base}/ServiceRequest", json=ORDER, timeout=0.2)
+        requests.post(f"{base}/ServiceRequest", json=ORDER, timeout=(60, 0.2))
     fault(base)
     assert stored(base) == 0
 
 
-def test_a_dripping_answer_outlives_the_timeout_of_each_read(base):
+def test_a_dripping_answer_pauses_before_every_byte(base):
     fault(base, drip=0.005, method="GET", count=1)
     begun = time.monotonic()
-    assert requests.get(f"{base}/ServiceRequest", timeout=0.3).status_code == 200
-    assert time.monotonic() - begun > 0.5
+    answer = requests.get(f"{base}/ServiceRequest", timeout=60)
+    assert answer.status_code == 200
+    assert time.monotonic() - begun > 0.005 * len(answer.content)
 
 
-def test_sixteen_slow_requests_are_served_at_once(base):
-    fault(base, delay=0.5)
-    begun = time.monotonic()
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: post(base), range(16)))
-    assert time.monotonic() - begun < 3
+def test_a_slow_request_holds_up_no_other(base):
+    fault(base, half_open=True, hold=20, method="POST")
+    for _ in range(4):
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(f"{base}/ServiceRequest", json=ORDER, timeout=(60, 0.2))
+    assert requests.get(f"{base}/ServiceRequest", timeout=60).status_code == 200
+    log = requests.get(f"{base}/_log", timeout=60).json()
+    assert log["most_in_flight"]["ServiceRequest urn:x|1"] == 4
 
 
 def test_update_create_and_types_follow_the_switches(base):
     fault(base, update_create=False, task=False)
-    offered = {one["type"]: one for one in requests.get(f"{base}/metadata", timeout=5).json()["rest"][0]["resource"]}
+    offered = {one["type"]: one for one in requests.get(f"{base}/metadata", timeout=60).json()["rest"][0]["resource"]}
     assert "Task" not in offered
     assert offered["ServiceRequest"]["updateCreate"] is False
-    refused = requests.put(f"{base}/ServiceRequest/o1", json={**ORDER, "id": "o1"}, timeout=5)
+    refused = requests.put(f"{base}/ServiceRequest/o1", json={**ORDER, "id": "o1"}, timeout=60)
     assert (refused.status_code, refused.json()["resourceType"]) == (405, "OperationOutcome")
 
 
@@ -137,7 +140,7 @@ def test_references_are_checked_only_when_told(base):
     assert post(base).status_code == 201
     fault(base, check_references=True)
     assert post(base).status_code == 400
-    requests.put(f"{base}/Patient/p1", json={"resourceType": "Patient", "id": "p1"}, timeout=5)
+    requests.put(f"{base}/Patient/p1", json={"resourceType": "Patient", "id": "p1"}, timeout=60)
     assert post(base).status_code == 201
 
 
@@ -154,13 +157,13 @@ def test_references_are_checked_only_when_told(base):
 )
 def test_searches_find_what_matches(base, params, total):
     post(base)
-    assert requests.get(f"{base}/ServiceRequest", params=params, timeout=5).json()["total"] == total
-    assert requests.post(f"{base}/ServiceRequest/_search", data=params, timeout=5).json()["total"] == total
+    assert requests.get(f"{base}/ServiceRequest", params=params, timeout=60).json()["total"] == total
+    assert requests.post(f"{base}/ServiceRequest/_search", data=params, timeout=60).json()["total"] == total
 
 
 def test_what_was_written_is_there_after_a_restart_digit_for_digit(base, tmp_path):
     raw = b'{"resourceType":"Observation","id":"w","valueQuantity":{"value":82.50}}'
-    requests.put(f"{base}/Observation/w", data=raw, timeout=5)
+    requests.put(f"{base}/Observation/w", data=raw, timeout=60)
     again = serve("127.0.0.1", 0, tmp_path)
     again.server_close()
     assert b"82.50" in again.app.test_client().get("/fhir/Observation/w").data
@@ -179,5 +182,5 @@ def test_what_was_written_is_there_after_a_restart_digit_for_digit(base, tmp_pat
     ],
 )
 def test_refusals_are_operation_outcomes(base, method, path, body, status):
-    reply = requests.request(method, f"{base}/{path}", data=body, timeout=5)
+    reply = requests.request(method, f"{base}/{path}", data=body, timeout=60)
     assert (reply.status_code, reply.json()["resourceType"]) == (status, "OperationOutcome")

@@ -19,10 +19,10 @@ class Ehr:
 
     def fault(self, *faults, **wanted):
         body = list(faults) or wanted
-        assert requests.put(f"{self.base}/_faults", json=body, timeout=5).status_code == 200
+        assert requests.put(f"{self.base}/_faults", json=body, timeout=60).status_code == 200
 
     def log(self):
-        return requests.get(f"{self.base}/_log", timeout=5).json()
+        return requests.get(f"{self.base}/_log", timeout=60).json()
 
     def all(self, type_):
         return self.records.search(type_, [])
@@ -52,7 +52,7 @@ def raw_server():
 
         def one(line):
             with line:
-                line.settimeout(5)
+                line.settimeout(60)
                 try:
                     line.recv(65536)
                     handler(line, stop)

@@ -15,7 +15,7 @@ BASE = "http://127.0.0.1:9/fhir"
 FHIR = "application/fhir+json"
 
 
-def put(base, deadline=5.0):
+def put(base, deadline=60.0):
     with EhrClient(base, deadline=deadline) as client:
         return client.put(ORDER, version=None)
 
@@ -153,7 +153,7 @@ def _drip_headers(line, stop):
 
 
 def _silent(_line, stop):
-    stop.wait(20)
+    stop.wait(60)
 
 
 def _hang_up(_line, _stop):
@@ -179,13 +179,12 @@ def test_no_server_can_hold_a_write_beyond_the_deadline(raw_server, handler):
     with raw_server(handler) as base:
         begun = time.monotonic()
         with pytest.raises(Unclear):
-            put(base, deadline=1.0)
-        assert time.monotonic() - begun < 1.5
+            put(base, deadline=2.0)
+        assert time.monotonic() - begun < 15  # the servers of these cases would go on for a minute
 
 
 def test_all_requests_of_a_conversation_share_the_deadline(ehr):
     ehr.fault(delay=0.4)
-    begun = time.monotonic()
 
     def ask_ten_times(client):
         for _ in range(10):
@@ -193,7 +192,7 @@ def test_all_requests_of_a_conversation_share_the_deadline(ehr):
 
     with EhrClient(ehr.base, deadline=1.0) as client, pytest.raises(NotNow):
         ask_ten_times(client)
-    assert time.monotonic() - begun < 1.5
+    assert ehr.log()["requests"].get("GET ServiceRequest 404", 0) < 5
 
 
 def test_a_host_that_is_down_is_not_now():

@@ -30,7 +30,7 @@ class Publisher(BaseHTTPRequestHandler):
         if self.path == "/slow":
             self.send_response(200)
             self.end_headers()
-            for _ in range(50):
+            for _ in range(600):
                 try:
                     self.wfile.write(b" ")
                     self.wfile.flush()
@@ -48,7 +48,8 @@ class Publisher(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def publisher():
+def publisher(monkeypatch):
+    monkeypatch.setattr(jwks, "DEADLINE", 60.0)  # no matter how busy this machine is
     Publisher.asked = 0
     server = HTTPServer(("127.0.0.1", 0), Publisher)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -81,12 +82,12 @@ def test_what_is_no_plain_small_key_set_is_unavailable(publisher, path):
         fetch(f"{publisher}{path}", loopback=True)
 
 
-def test_a_dripping_server_is_left_after_three_seconds(publisher, monkeypatch):
+def test_a_dripping_server_is_left_at_the_deadline(publisher, monkeypatch):
     monkeypatch.setattr(jwks, "DEADLINE", 0.5)
     started = time.monotonic()
     with pytest.raises(Unavailable):
         fetch(f"{publisher}/slow", loopback=True)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30  # it would go on for a minute
 
 
 def test_the_last_good_set_stays_in_use_while_the_server_is_gone(publisher, monkeypatch):

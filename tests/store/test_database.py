@@ -59,7 +59,7 @@ UPGRADE = "import sys; from fhir_svc.store.database import Database; Database(sy
 def test_processes_that_upgrade_at_once_do_not_disturb_each_other(tmp_path):
     url = f"sqlite:///{tmp_path}/new.db"
     processes = [subprocess.Popen([sys.executable, "-c", UPGRADE, url]) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
     database = Database(url)
     database.ready()
     database.dispose()
@@ -72,7 +72,7 @@ def test_processes_that_upgrade_postgresql_at_once_do_not_disturb_each_other(pos
         tx.execute(text("CREATE DATABASE fresh"))
     url = postgres_server.replace("/postgres?", "/fresh?")
     processes = [subprocess.Popen([sys.executable, "-c", UPGRADE, url]) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
     fresh = Database(url)
     fresh.ready()
     fresh.dispose()
@@ -148,7 +148,7 @@ def test_a_deadlock_ends_as_unavailable_and_can_be_tried_again(postgres_database
     with postgres_database.transaction() as tx:
         for id_ in ("a", "b"):
             resources.create(tx, T, observation(id_), patient="p1", ours=False)
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=300)
     ends = []
 
     def write(first: str, second: str) -> None:

@@ -85,7 +85,7 @@ class House:
             token = f"token-{uuid4()}"
             tenant = client.split("-", maxsplit=1)[0]
             with self.database.transaction() as tx:
-                tokens.issue(tx, token, client=client, tenant=tenant, scope=scope, lifetime=timedelta(minutes=5))
+                tokens.issue(tx, token, client=client, tenant=tenant, scope=scope, lifetime=timedelta(days=1))
             self.bearers[client, scope] = token
         return self.bearers[client, scope]
 
@@ -107,6 +107,9 @@ class House:
         if data is not None and "Content-Type" not in headers:
             headers = {"Content-Type": FHIR, **headers}
         return (browser or self.app.test_client()).open(path, method=method, data=data, headers=headers, **more)
+
+    def close(self):
+        self.database.dispose()
 
     def rows(self, table):
         with self.database.reading() as tx:

@@ -26,10 +26,14 @@ def built(template):
 @pytest.fixture
 def house(template, built, tmp_path):
     """A house of its own for a test."""
-    return make_house(template, built, tmp_path)
+    found = make_house(template, built, tmp_path)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="module")
 def shared_house(template, built, tmp_path_factory):
     """One house for tests that store nothing or don't mind what others stored."""
-    return make_house(template, built, tmp_path_factory.mktemp("house"))
+    found = make_house(template, built, tmp_path_factory.mktemp("house"))
+    yield found
+    found.close()

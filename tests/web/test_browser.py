@@ -33,7 +33,7 @@ def chromium():
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET, timeout=300_000)
         yield browser
         browser.close()
 
@@ -52,7 +52,7 @@ def served(template, built, tmp_path_factory):
     ward.receive()
     yield ward, address
     server.shutdown()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     server.server_close()
 
 
@@ -60,7 +60,7 @@ def served(template, built, tmp_path_factory):
 def page(request, chromium, served):
     """A fresh browser window; what it complains about fails the test."""
     context = chromium.new_context(java_script_enabled=request.param, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(120_000)
     found = context.new_page()
     complaints = []
     found.on("pageerror", lambda error: complaints.append(str(error)))

@@ -14,6 +14,7 @@ import pytest
 
 from fhir_svc.store import tokens
 from fhir_svc.store.database import Database
+from tests.ports import free_port
 from tests.web.cast import SIGNING, observation
 
 RUN = """
@@ -35,9 +36,7 @@ def server(template, tmp_path_factory):
     with database.transaction() as tx:
         tokens.issue(tx, "T", client="north-ehr", tenant="north", scope="system/*.cruds", lifetime=timedelta(hours=1))
     database.dispose()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FHIR_SVC_")} | {
         "FHIR_SVC_DATABASE_URL": f"sqlite:///{path}",
         "FHIR_SVC_SIGNING_KEY": SIGNING,
@@ -45,21 +44,21 @@ def server(template, tmp_path_factory):
     }
     with (place / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", RUN, f"127.0.0.1:{port}"], env=environment, stderr=log)
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
+        until = time.monotonic() + 300
+        while process.poll() is None and time.monotonic() < until:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), timeout=60).close()
                 break
             except OSError:
                 time.sleep(0.05)
         yield port, place / "log"
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(300)
 
 
 def say(port, raw):
     """Send bytes, and give status, headers and body of what comes back."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
         line.sendall(raw)
         got = b""
         while b"\r\n\r\n" not in got:

@@ -180,7 +180,7 @@ def at_once(calls):
     gate = threading.Barrier(len(calls))
 
     def run(call):
-        gate.wait(timeout=20)
+        gate.wait(timeout=300)
         return call().status_code
 
     with ThreadPoolExecutor(len(calls)) as pool:

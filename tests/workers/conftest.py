@@ -19,6 +19,7 @@ from fhir_svc.settings import Settings
 from fhir_svc.store import resources, tenants, work
 from fhir_svc.store.database import Database
 from fhir_svc.store.tenants import Tenant
+from tests.ports import free_port
 from workers.equipment import Equipment
 
 SYSTEM = "https://example.org/fhir-svc/order"
@@ -28,8 +29,7 @@ class Valkey:
     """A broker that can be killed and started again, empty, on the same port."""
 
     def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self.start()
@@ -52,10 +52,10 @@ class Ehr:
         self.records = server.app.extensions["sandbox"].records
 
     def fault(self, *faults, **wanted):
-        assert requests.put(f"{self.base}/_faults", json=list(faults) or wanted, timeout=5).status_code == 200
+        assert requests.put(f"{self.base}/_faults", json=list(faults) or wanted, timeout=60).status_code == 200
 
     def log(self):
-        return requests.get(f"{self.base}/_log", timeout=5).json()
+        return requests.get(f"{self.base}/_log", timeout=60).json()
 
     def all(self, type_):
         return self.records.search(type_, [])
@@ -116,13 +116,14 @@ class Store:
         with self.database.transaction() as tx:
             tx.execute(text("UPDATE work SET not_before = 0, published = NULL WHERE state = 'due'"))
 
-    def expire(self):
-        """Let every lease be over."""
+    def expire(self, subject="%"):
+        """Let every lease be over, or those of one subject."""
         with self.database.transaction() as tx:
-            tx.execute(text("UPDATE work SET lease_until = 0 WHERE state = 'leased'"))
+            over = "UPDATE work SET lease_until = 0 WHERE state = 'leased' AND subject LIKE :subject"
+            tx.execute(text(over), {"subject": subject})
 
 
-def until(what, patience=10.0):
+def until(what, patience=60.0):
     """Ask again until there is an answer."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -15,6 +14,7 @@ class Receiver:
         self.paths = []
         self.connections = 0
         self.answers = []
+        self.stopped = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,7 +49,7 @@ class Receiver:
             handler.connection.close()
             return
         if isinstance(what, float):
-            time.sleep(what)
+            self.stopped.wait(what)
             what = 200
         try:
             handler.send_response(200 if what == "drip" else what)
@@ -65,12 +65,12 @@ class Receiver:
 
     def drip(self, handler):
         handler.end_headers()
-        for _ in range(100):
+        while not self.stopped.wait(0.1):
             handler.wfile.write(b" ")
             handler.wfile.flush()
-            time.sleep(0.1)
 
     def stop(self):
+        self.stopped.set()
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()

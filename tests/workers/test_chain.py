@@ -56,6 +56,7 @@ def stack(settings, store, valkey, tmp_path, signing_key):
         "FHIR_SVC_BROKER_URL": valkey.url,
         "FHIR_SVC_SIGNING_KEY": signing_key,
         "FHIR_SVC_AUDIT_KEY": "k" * 40,
+        "TMPDIR": str(tmp_path),  # where workers find out who is alive: other runs of these tests are none of theirs
     }
     running = Stack(environment, tmp_path)
     running.start()
@@ -63,12 +64,12 @@ def stack(settings, store, valkey, tmp_path, signing_key):
     running.stop()
 
 
-def wait(what, patience):
+def wait(what, patience=300, *, pause=0.02):
     deadline = time.monotonic() + patience
     while not what():
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def drained(store):
@@ -86,7 +87,7 @@ def test_submissions_become_drafts_in_the_ehr_although_everything_is_killed_in_t
     for number in range(40):
         store.submit(f"g{number}", f"p{number}")
         if number % 10 == 5:
-            wait(lambda: len(ehr.all("ServiceRequest")) > 0, 60)
+            wait(lambda: len(ehr.all("ServiceRequest")) > 0)
             stack.kill("worker")
             stack.start("worker")
         if number % 10 == 7:
@@ -96,7 +97,7 @@ def test_submissions_become_drafts_in_the_ehr_although_everything_is_killed_in_t
             valkey.kill()
             valkey.start()
         time.sleep(0.02)
-    wait(lambda: drained(store), 120)
+    wait(lambda: drained(store))
     one_copy_each(ehr, 40)
     assert store.counts() == {("evaluate", "done"): 40, ("write_back", "done"): 40}
     assert {one.content["status"] for one in store.all("GuidanceResponse")} == {"success"}
@@ -110,18 +111,14 @@ def test_poison_is_set_aside_and_the_others_go_on(stack, store, ehr):
         store.submit(f"g{number}", f"p{number}")
 
     def hurry():
-        store.expire()
         store.ripen()
         return store.quarantined(poison) and store.quarantined(bug) and drained(store)
 
     def others_are_done():
         return store.counts().get(("write_back", "done"), 0) >= 10
 
-    wait(others_are_done, 60)
-    slow = time.monotonic() + 60
-    while not hurry():
-        assert time.monotonic() < slow
-        time.sleep(0.3)
+    wait(others_are_done)
+    wait(hurry, pause=0.3)
     assert store.quarantined(poison) == "attempts-used-up"
     assert store.quarantined(bug) == "exception-ValueError"
     for failed in ("poison", "bug"):
@@ -135,11 +132,11 @@ def test_poison_is_set_aside_and_the_others_go_on(stack, store, ehr):
 def test_sigterm_ends_every_part_cleanly_and_loses_nothing(stack, store, ehr):
     for number in range(20):
         store.submit(f"g{number}", f"p{number}")
-    wait(lambda: len(ehr.all("ServiceRequest")) >= 1, 60)
+    wait(lambda: len(ehr.all("ServiceRequest")) >= 1)
     stack.parts["relay"].terminate()
-    assert stack.parts["relay"].wait(30) == 0
+    assert stack.parts["relay"].wait(300) == 0
     stack.parts["worker"].terminate()
-    assert stack.parts["worker"].wait(60) == 0
+    assert stack.parts["worker"].wait(300) == 0
     stack.start()
-    wait(lambda: drained(store), 120)
+    wait(lambda: drained(store))
     one_copy_each(ehr, 20)

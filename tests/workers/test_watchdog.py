@@ -1,5 +1,6 @@
 """A worker that hangs is ended; one that is idle, busy or without a broker is not."""
 
+import tempfile
 import time
 
 import pytest
@@ -52,7 +53,8 @@ def test_without_a_broker_nothing_is_said_of_the_worker(store, equipment, valkey
     assert dog.look() is None
 
 
-def test_two_workers_never_share_a_name_and_a_name_comes_back():
+def test_two_workers_never_share_a_name_and_a_name_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other runs of these tests take names too
     with take_name("test-lane") as first, take_name("test-lane") as second:
         assert first != second
     with take_name("test-lane") as again:
