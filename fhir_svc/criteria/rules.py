@@ -56,11 +56,11 @@ class Evaluator:
             id=rule.id,
             title=rule.action.title,
             outcome=outcome,
-            facts=with_reports(facts_of(self.case, self.pathway.trail.of_rule(rule)), found),
+            facts=with_reports(self.case, facts_of(self.case, self.pathway.trail.of_rule(rule)), found),
             missing=self._missing(rule, outcome, active),
             citation=rule.citation,
             level=self.drawn.levels.get(rule.id),
-            deciding=with_reports((self.case.fact(name) for name in found), found),
+            deciding=with_reports(self.case, (self.case.fact(name) for name in found), found),
         )
 
     def _active(self, action: Action, *, met: bool) -> Iterator[Action]:

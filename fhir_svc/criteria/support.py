@@ -47,9 +47,18 @@ def reports(case: Case, condition: Expression) -> Mapping[str, tuple[Stored, ...
     return {name: tuple(own.values()) for name, own in found.items()}
 
 
-def with_reports(facts: Iterable[Fact], found: Mapping[str, tuple[Stored, ...]]) -> tuple[Fact, ...]:
-    """The same facts; those that decide with every report that says so."""
-    return tuple(replace(fact, sources=found.get(fact.name, fact.sources)) for fact in facts)
+def with_reports(case: Case, facts: Iterable[Fact], found: Mapping[str, tuple[Stored, ...]]) -> tuple[Fact, ...]:
+    """The same facts; those that decide with every report that says so, those made of others with what they rest on."""
+    return tuple(
+        replace(fact, sources=found.get(fact.name) or fact.sources or _below_it(case, fact.name)) for fact in facts
+    )
+
+
+def _below_it(case: Case, name: str) -> tuple[Stored, ...]:
+    """The sources of the facts that a fact without sources is made of."""
+    leaves = _below(case, name, None, set())
+    found = {stored.reference: stored for leaf, _ in leaves for stored in case.read(leaf).sources}
+    return tuple(found[reference] for reference in sorted(found))
 
 
 def _alike(case: Case, name: str, part: Node | None) -> Iterator[Stored]:

@@ -351,3 +351,11 @@ def test_the_newest_index_of_each_leg_counts_and_of_them_the_lowest():
     findings = found([CALF, older, abi("1.1", LEFT), abi("0.95", RIGHT)])
     assert str(value(findings, "abi-lowest")) == "0.95"
     assert "ABI_BORDERLINE" in findings.flags
+
+
+def test_a_sum_of_points_names_the_answers_that_gave_them():
+    claudicant = calm({"nc-leg-pain-walking": "yes", "nc-standing-triggers": "yes", "nc-bend-forward-relief": "yes"})
+    rule = next(each for each in found([patient(), claudicant]).rules if each.id == "R10")
+    sums = [fact for fact in rule.facts if fact.name.startswith("sugioka-")]
+    assert sums
+    assert all("QuestionnaireResponse" in {source.type for source in fact.sources} for fact in sums)
