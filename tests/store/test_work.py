@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import update
@@ -42,6 +44,16 @@ def test_urgent_work_is_published_first_then_the_oldest(database):
         assert [one[0] for one in work.due(tx, 10)] == [urgent, first, second]
         assert work.due(tx, 10) == []
         assert not work.any_due(tx)
+
+
+def test_rows_of_one_millisecond_keep_their_order(database, monkeypatch):
+    moments = itertools.count(1_795_000_000_000_000_000, 3_000)  # every three microseconds
+    monkeypatch.setattr(work, "time", SimpleNamespace(time_ns=lambda: next(moments)))
+    with database.transaction() as tx:
+        rows = [add(tx, f"g{number}") for number in range(20)]
+        tx.execute(update(tables.work).values(created=now(tx)))
+        assert [one[0] for one in work.due(tx, 20)] == rows
+        assert work.claim(tx, rows[7], worker="w", lease=LEASE).subjects == tuple(f"g{number}" for number in range(20))
 
 
 def test_unclaimed_work_is_published_again_after_some_seconds(database):
