@@ -20,7 +20,7 @@ SOURCES = [
         for name in ("safety.py", "controls.py", "candidates.py", "imaging.py", "repeats.py")
     ),
 ]
-NOT_DECIDING = {
+NOT_DECIDING = {  # words for people, and what a publisher says of the artefact: no rule reads them
     "title",
     "textEquivalent",
     "documentation",
@@ -30,6 +30,7 @@ NOT_DECIDING = {
     "url",
     "publisher",
     "date",
+    "experimental",
 }
 ORDERS = {"mri-l-wo": "mri-l-wwo", "mri-l-wwo": "mri-l-wo", "ctm-l": "mri-l-wo"}
 LEVELS = {"EMERGENCY": "SAME_DAY", "SAME_DAY": "URGENT", "URGENT": "SOON", "SOON": "ROUTINE", "ROUTINE": "SOON"}
@@ -41,10 +42,11 @@ TOKEN = re.compile(r"<=|>=|!=|<|>|=| and | or |\.not\(\)|'[^']*'|(?<![\w`'.-])\d
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake. `apply` gives the artefacts, or the source of `module`, with it."""
+    """One mistake. `apply` gives the artefacts, or the source of `module`, with it; `about` is the rule or the fact."""
 
     name: str
     apply: Callable[[Any], Any]
+    about: str = ""
     module: str = ""
 
 
@@ -53,8 +55,10 @@ def of_artefacts(artefacts: list[dict[str, Any]]) -> Iterator[Mutant]:
     for index, artefact in enumerate(artefacts):
         if (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
             for path, was, becomes in _walk(artefact, ()):
-                name = f"{artefact['resourceType']}: {_where(artefact, path)}: {_difference(str(was), str(becomes))}"
-                yield Mutant(name, _replacing(index, path, becomes))
+                names = _names(artefact, path)
+                place = " ".join([*names, ".".join(str(step) for step in path[-3:])])
+                name = f"{artefact['resourceType']}: {place}: {_difference(str(was), str(becomes))}"
+                yield Mutant(name, _replacing(index, path, becomes), names[0] if names else "")
 
 
 def _replacing(index: int, path: tuple[Any, ...], value: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
@@ -80,7 +84,8 @@ def _difference(was: str, becomes: str) -> str:
     return f"...{before}[{was[start : len(was) - end]} -> {becomes[start : len(becomes) - end]}]{after}"
 
 
-def _where(artefact: dict[str, Any], path: tuple[Any, ...]) -> str:
+def _names(artefact: dict[str, Any], path: tuple[Any, ...]) -> list[str]:
+    """The names of the rule or fact, and of what inside it, that a path leads to."""
     names, place = [], artefact
     for step in path:
         place = place[step]  # type: ignore[index]
@@ -89,8 +94,7 @@ def _where(artefact: dict[str, Any], path: tuple[Any, ...]) -> str:
                 (e.get("valueCode") for e in place.get("extension", []) if e.get("url") == "name"), None
             )
             names += [str(named)] if named else []
-    tail = ".".join(str(step) for step in path[-3:])
-    return f"{' '.join(names)} {tail}"
+    return names
 
 
 def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
@@ -104,18 +108,18 @@ def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], A
         for index, value in enumerate(node):
             yield from _walk(value, (*path, index))
     else:
-        for becomes in _mistakes(path[-1], node):
+        for becomes in _mistakes(path, node):
             yield path, node, becomes
 
 
-def _mistakes(key: Any, value: Any) -> Iterator[Any]:
+def _mistakes(path: tuple[Any, ...], value: Any) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int | Decimal):
         yield value + 1
-        if value > 0:
+        if value or path[-2] != "valueDuration":  # nothing is shorter than no time at all
             yield value - 1
-    elif key == "expression":
+    elif path[-1] == "expression":
         yield from _expressions(value)
     elif isinstance(value, str):
         yield from _words(value)
@@ -202,5 +206,5 @@ def of_source(path: Path) -> Iterator[Mutant]:
         if not flip.name:
             return
         text = ast.unparse(ast.fix_missing_locations(tree))
-        yield Mutant(f"{path.relative_to(ROOT)} {flip.name}", lambda _, text=text: text, module)
+        yield Mutant(f"{path.relative_to(ROOT)} {flip.name}", lambda _, text=text: text, module=module)
         number += 1

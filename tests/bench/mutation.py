@@ -1,6 +1,9 @@
-"""Which deliberate mistakes the tables of cases notice. `make mutation`; a survivor is a case that is missing.
+"""Which deliberate mistakes the tests notice. `make mutation`; a survivor is a case that is missing.
 
-Each mistake is made in a process of its own, which then runs the tables until the first case that comes out otherwise.
+Each mistake is made in a process of its own, which runs what the default test run does until something comes out
+otherwise: the load, `criteria check`, the tables of cases (those that tell most of the rule or fact first), and the
+quick tests of CHECKS (CHECKS=no leaves those out, for a first look). JOBS says how many processes there are; survivors
+are printed as they are found, VERBOSE prints what noticed the others.
 """
 
 from __future__ import annotations
@@ -9,10 +12,14 @@ import importlib.abc
 import importlib.util
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
+import random
+import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -20,11 +27,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from tests.bench.mutants import SOURCES, Mutant, of_artefacts, of_source
 
-PROFILES = Path(__file__).resolve().parents[2] / "profiles"
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = ROOT / "profiles"
 CHECKING = "tests.criteria.cases.checking"
-ROOMS = ("red_flags", "classification", "safety", "treatment", "longitudinal", "control", "corners")
+OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.conftest")
+CHECKS = [
+    *(f"tests/criteria/test_{name}.py" for name in ("knowledge", "site_values", "facts", "amendments", "moments")),
+    *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources")),
+    *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls")),
+]
+LIMIT = 600
+"""Seconds after which a mistake that never comes to an end counts as noticed."""
 
 
 class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -42,25 +59,37 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._source, self._module, "exec"), module.__dict__)  # noqa: S102 - our own source, mutated
 
 
-def _tables(first: str) -> Iterator[Any]:
-    """Every case, those of the rule that the mistake names first."""
-    tables = [
-        (rule, table) for room in ROOMS for rule, table in import_module(f"tests.criteria.cases.{room}").TABLES.items()
-    ]
-    for _, table in sorted(tables, key=lambda pair: f"{pair[0]}" not in first):
-        yield from table
+class Cases:
+    """Every case of the tables with what it says of each fact and rule, so that the telling ones run first."""
 
+    def __init__(self) -> None:
+        rooms = import_module("tests.criteria.test_cases").ROOMS
+        self.cases = [(rule, case) for room in rooms for rule, table in room.TABLES.items() for case in table]
+        self._said: list[dict[str, str]] = []
 
-def _noticed(name: str) -> str:
-    checking = import_module(CHECKING)
-    for case in _tables(name):
-        try:
-            found = checking.differences(case)
-        except Exception as failure:  # noqa: BLE001 - whatever it raises, the mistake was noticed
-            return type(failure).__name__
-        if found:
-            return case.name
-    return ""
+    def learn(self) -> None:
+        """Run all of them without any mistake."""
+        case_class, checking = import_module("fhir_svc.criteria.case").Case, import_module(CHECKING)
+        real, said = case_class.read, dict[str, str]()
+
+        def read(self: Any, name: str) -> Any:
+            found = real(self, name)
+            said[name] = str(found.value)
+            return found
+
+        case_class.read = read
+        for _, case in self.cases:
+            seen = checking.run(checking.record_of(case.given), case.at, case.zone, case.values)
+            self._said.append(said | seen.rules)
+            said.clear()
+        case_class.read = real
+
+    def ordered(self, about: str) -> Iterator[Any]:
+        """Those of the rule's own table first, then those where the fact or rule is as it seldom is."""
+        common = Counter(said.get(about) for said in self._said)
+        rare = {at: common[said.get(about)] for at, said in enumerate(self._said)}
+        places = sorted(range(len(self.cases)), key=lambda at: (self.cases[at][0] != about, rare.get(at, 0)))
+        return (self.cases[at][1] for at in places)
 
 
 def _artefacts() -> list[dict[str, Any]]:
@@ -69,61 +98,121 @@ def _artefacts() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal) for path in paths]
 
 
-def _try(mutant: Mutant) -> tuple[str, str]:
-    if mutant.module:
-        sys.meta_path.insert(0, _Served(mutant.module, mutant.apply(None)))
-        return mutant.name, _noticed(mutant.name)
-    checking = import_module(CHECKING)
+def _in_code(mutant: Mutant, _: Cases) -> str:
+    for name in [name for name in sys.modules if name.startswith(OURS)]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Served(mutant.module, mutant.apply(None)))
+    return _by_load() or _by_cases(Cases(), mutant.about) or _by_checks()
+
+
+def _in_artefacts(mutant: Mutant, cases: Cases) -> str:
+    wrong, reader = mutant.apply(_artefacts()), import_module("fhir_svc.artefacts")
+    real: Callable[[Any], Any] = reader.load_artefacts
+    reader.load_artefacts = lambda place: wrong if Path(place) == PROFILES else real(place)
+    import_module(CHECKING).load_artefacts = reader.load_artefacts
+    import_module(CHECKING).knowledge.cache_clear()
+    return _by_load() or _by_cases(cases, mutant.about) or _by_checks()
+
+
+def _by_load() -> str:
     try:
-        knowledge = checking.Knowledge(mutant.apply(_artefacts()))
+        faults = import_module(CHECKING).knowledge().faults()
     except Exception as failure:  # noqa: BLE001 - whatever it is, the load refuses it
-        return mutant.name, f"refused at load: {type(failure).__name__}"
-    checking.knowledge = lambda: knowledge
-    return mutant.name, _noticed(mutant.name)
+        return f"refused at load: {type(failure).__name__}"
+    return f"criteria check: {faults[0]}" if faults else ""
 
 
-def _child(mutants: list[Mutant], number: int, pipe: Any) -> None:
-    pipe.send(_try(mutants[number]))
+def _by_cases(cases: Cases, about: str) -> str:
+    checking = import_module(CHECKING)
+    for case in cases.ordered(about):
+        try:
+            found = checking.differences(case)
+        except Exception as failure:  # noqa: BLE001 - whatever it raises, the mistake was noticed
+            return f"{case.name}: {type(failure).__name__}"
+        if found:
+            return str(case.name)
+    return ""
+
+
+def _by_checks() -> str:
+    if os.environ.get("CHECKS") == "no":
+        return ""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT), *CHECKS])
+    return f"tests: {code!r}" if code else ""
+
+
+def _child(mutant: Mutant, cases: Cases, pipe: Any) -> None:
+    signal.alarm(LIMIT)
+    pipe.send(_in_code(mutant, cases) if mutant.module else _in_artefacts(mutant, cases))
     os._exit(0)
 
 
-def _run(mutants: list[Mutant], kind: str) -> float:
-    context = multiprocessing.get_context("fork")  # children inherit the list; nothing of ours is imported before
-    begun, running, results, number = time.monotonic(), {}, {}, 0
-    while number < len(mutants) or running:
-        while number < len(mutants) and len(running) < (os.cpu_count() or 2):
+def _results(mutants: list[Mutant], cases: Cases) -> Iterator[tuple[Mutant, str]]:
+    """Each mistake with what noticed it, "" where nothing did, in the order in which they come to an end."""
+    context, jobs = multiprocessing.get_context("fork"), int(os.environ.get("JOBS", "0")) or os.cpu_count() or 2
+    waiting, running = list(reversed(mutants)), dict[Any, tuple[Mutant, Any]]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
             mine, theirs = context.Pipe(duplex=False)
-            child = context.Process(target=_child, args=(mutants, number, theirs))
+            child = context.Process(target=_child, args=(waiting[-1], cases, theirs))
             child.start()
             theirs.close()
-            running[number] = (child, mine)
-            number += 1
-        for each, (child, mine) in list(running.items()):
-            if mine.poll(0.002):
-                try:
-                    results[each] = mine.recv()[1]
-                except EOFError:
-                    results[each] = "ended"
-                child.join()
-                del running[each]
-    survived = [mutants[each].name for each, how in sorted(results.items()) if not how]
-    score = 100 * (1 - len(survived) / max(1, len(mutants)))
+            running[mine] = (waiting.pop(), child)
+        for pipe in multiprocessing.connection.wait(running):
+            mutant, child = running.pop(pipe)
+            try:
+                yield mutant, pipe.recv()
+            except EOFError:
+                yield mutant, "ended"
+            child.join()
+
+
+def _run(mutants: list[Mutant], cases: Cases, kind: str) -> float:
+    """The score in percent, printed; survivors are printed as they are found."""
+    begun, survived = time.monotonic(), 0
+    for mutant, how in _results(mutants, cases):
+        survived += not how
+        if not how:
+            print(f"   survived: {mutant.name}", flush=True)
+        elif "VERBOSE" in os.environ:
+            print(f"   noticed: {mutant.name} by {how}", flush=True)
+    score = 100 * (1 - survived / max(1, len(mutants)))
     took = time.monotonic() - begun
-    print(f"{kind}: {len(mutants)} mistakes, {len(survived)} not noticed, score {score:.1f} %, {took:.0f} s")
-    for name in survived:
-        print(f"   survived: {name}")
+    print(f"{kind}: {len(mutants)} mistakes, {survived} not noticed, score {score:.1f} %, {took:.0f} s", flush=True)
     return score
 
 
+def _chosen(mutants: list[Mutant], words: list[str]) -> list[Mutant]:
+    """Those whose names contain every word; a number is the size of a random sample."""
+    sizes, parts = [int(word) for word in words if word.isdigit()], [word for word in words if not word.isdigit()]
+    named = [mutant for mutant in mutants if all(part in mutant.name for part in parts)]
+    return random.Random(1).sample(named, min(sizes[0], len(named))) if sizes else named
+
+
 def main() -> int:
-    """Make every mistake; 1 when one in the artefacts is not noticed. A word narrows: `code`, or part of a name."""
-    only = sys.argv[2] if len(sys.argv) > 2 else ""
-    scores = []
-    if only != "code":
-        scores.append(_run([mutant for mutant in of_artefacts(_artefacts()) if only in mutant.name], "artefacts"))
-    if only in {"", "code"}:
-        _run([mutant for path in SOURCES if path.exists() for mutant in of_source(path)], "code")
-    return int(min(scores, default=100.0) < 100)
+    """Make every mistake; 1 when one in the artefacts is not noticed.
+
+    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name.
+    """
+    kinds = [word for word in sys.argv[2:] if word in {"artefacts", "code"}] or ["artefacts", "code"]
+    words = [word for word in sys.argv[2:] if word not in {"artefacts", "code"}]
+    cases, scores = Cases(), [100.0]
+    cases.learn()
+    for mutant, how in _results([Mutant("none", lambda found: found)], cases):
+        if how:
+            print(f"without any mistake ({mutant.name}) something is noticed: {how}")
+            return 2
+    if "artefacts" in kinds:
+        artefacts = list(of_artefacts(_artefacts()))
+        for kind in sorted({mutant.name.partition(":")[0] for mutant in artefacts}):
+            chosen = _chosen([mutant for mutant in artefacts if mutant.name.startswith(f"{kind}:")], words)
+            scores += [_run(chosen, cases, f"artefacts, {kind}")] if chosen else []
+    if "code" in kinds:
+        _run(_chosen([mutant for path in SOURCES for mutant in of_source(path)], words), cases, "code")
+    return int(min(scores) < 100)
 
 
 if __name__ == "__main__":

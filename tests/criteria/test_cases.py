@@ -7,9 +7,10 @@ import pytest
 from tests.criteria.cases import classification, control, corners, longitudinal, red_flags, safety, treatment
 from tests.criteria.cases.checking import differences
 
+ROOMS = (red_flags, classification, safety, treatment, longitudinal, control, corners)
 CASES = [
     pytest.param(case, id=f"{rule}: {case.name}")
-    for room in (red_flags, classification, safety, treatment, longitudinal, control, corners)
+    for room in ROOMS
     for rule, table in room.TABLES.items()
     for case in table
 ]
