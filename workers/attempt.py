@@ -81,14 +81,14 @@ def attempt_lots(desk: D, work_id: str, lots: Lots[D]) -> None:
 def _claim_lot(desk: D, lots: Lots[D], *, work_id: str = "", like: Claim | None = None) -> list[Claim]:
     with desk.database.transaction() as tx:
         if like is None:
-            like = work.claim(tx, work_id, worker=desk.worker, lease=lots.step.lease, demo=desk.settings.demo)
+            like = work.claim(tx, work_id, worker=desk.holder, lease=lots.step.lease, demo=desk.settings.demo)
             claims = [like] if like else []
         else:
             claims = []
         if like is not None and not like.exhausted:
             size = lots.size - len(claims)
             claims += work_lot.claim_lot(
-                tx, like.tenant, like.kind, worker=desk.worker, lease=lots.step.lease, demo=like.demo, limit=size
+                tx, like.tenant, like.kind, worker=desk.holder, lease=lots.step.lease, demo=like.demo, limit=size
             )
         if _due_to_report():
             work.heartbeat(tx, desk.worker, "worker", progressed=True)
@@ -100,7 +100,7 @@ def _claim_lot(desk: D, lots: Lots[D], *, work_id: str = "", like: Claim | None 
 
 def _claim(desk: Desk, work_id: str, lease: timedelta) -> Claim | None:
     with desk.database.transaction() as tx:
-        claim = work.claim(tx, work_id, worker=desk.worker, lease=lease, demo=desk.settings.demo)
+        claim = work.claim(tx, work_id, worker=desk.holder, lease=lease, demo=desk.settings.demo)
         if _due_to_report():
             work.heartbeat(tx, desk.worker, "worker", progressed=True)
     return claim
@@ -145,7 +145,7 @@ def _again(desk: D, claim: Claim, step: Step[D], trouble: Exception, wait: float
             claim.ids,
             error=code,
             not_before=now(tx) + timedelta(seconds=seconds),
-            worker=desk.worker,
+            worker=desk.holder,
             counted=_counted(trouble),
         )
 
@@ -157,7 +157,7 @@ def _counted(trouble: Exception) -> bool:
 
 def _set_aside(desk: D, claim: Claim, step: Step[D], code: str) -> None:
     with desk.database.transaction() as tx:
-        work.quarantine(tx, claim.ids, error=code, worker=desk.worker)
+        work.quarantine(tx, claim.ids, error=code, worker=desk.holder)
         step.give_up(desk, tx, claim, code)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from celery import Celery
 from celery.apps.worker import Worker
-from celery.signals import worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
 
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
@@ -21,7 +21,7 @@ from workers import escalate, evaluate, notify, watchdog, write_back
 from workers.desk import configure_logs
 from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, NOTIFY, TASKS, URGENT, WRITE_BACK, celery
-from workers.slots import take_name
+from workers.slots import clear, sign_in, sign_out, take_name
 from workers.supervisor import supervise
 
 _EVALUATIONS = (URGENT, EVALUATE)
@@ -59,6 +59,7 @@ def run_worker(settings: Settings, concurrency: int) -> None:
     configure_logs(settings.log_level)
     equipment = equip(settings, "")  # before any fork: its memory is shared
     equipment.database.ready()
+    clear()
     gc.collect()
     gc.freeze()  # a collection in a child would write to every shared page, and so copy it
     evaluators = max(1, concurrency // 3)  # one evaluation makes several deliveries
@@ -76,7 +77,14 @@ def run_worker(settings: Settings, concurrency: int) -> None:
 
 
 def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> None:
-    """One Celery worker: a consumer and its pool."""
+    """One Celery worker: a consumer and its pool, each of whose processes holds leases under a name of its own."""
+
+    def begin(**_signal: object) -> None:
+        equipment.process = sign_in(equipment.worker)
+
+    def end(**_signal: object) -> None:
+        sign_out()
+
     with take_name("-".join(queues)) as name:
         equipment.worker = name
         with equipment.database.transaction() as tx:
@@ -84,6 +92,8 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
         app = make_app(equipment.broker_url, equipment)
         dog = watchdog.start(equipment, queues)
         worker_ready.connect(dog.released, weak=False)
+        worker_process_init.connect(begin, weak=False)
+        worker_process_shutdown.connect(end, weak=False)
         worker: Worker = app.Worker(
             hostname=name,
             pool="solo" if queues == (NOTIFY,) else "prefork",  # a notification ends by its own deadline

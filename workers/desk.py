@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -17,11 +17,17 @@ from fhir_svc.store.database import Connection, Database, now
 
 @dataclass
 class Desk:
-    """`worker` is the name under which this process holds leases and reports that it lives."""
+    """`worker` is the name under which a worker, all its processes together, reports that it lives."""
 
     settings: Settings
     database: Database
     worker: str
+    process: str = field(default="", init=False)
+
+    @property
+    def holder(self) -> str:
+        """The name under which this process holds leases: its own where it signed in, else its worker's."""
+        return self.process or self.worker
 
     def audit(self, tx: Connection, tenant: str, *told: Told) -> None:
         """Append what this service did of its own accord; the last write of a transaction."""

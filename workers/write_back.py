@@ -186,7 +186,7 @@ def _settle(equipment: Equipment, done: Sequence[_Delivered], left: Sequence[str
     if not done and not left:
         return
     with equipment.database.transaction() as tx:
-        work_lot.put_back(tx, left, worker=equipment.worker)
+        work_lot.put_back(tx, left, worker=equipment.holder)
         if done:
             tenant = done[0].claim.tenant
             delivery.record_many(tx, tenant, [one for each in done for one in _found(each)])

@@ -22,6 +22,7 @@ from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert,
 from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import OPEN, Moment, tenants, work
+from fhir_svc.store.work_ends import holders, release_dead, release_expired, release_worker
 from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry
 from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers, heartbeat, summary, workers
 
@@ -236,24 +237,6 @@ def _finishing(dialect: str) -> Any:
     return update(work).where(one_of(dialect, work.c.id, "ids"), work.c.state != "done").values(done)
 
 
-def release_expired(tx: Connection) -> int:
-    """Give back what was leased for too long; how many rows."""
-    return _release(tx, work.c.lease_until <= clock())
-
-
-def release_worker(tx: Connection, worker: str) -> int:
-    """Give back what a worker held, when it starts again; how many rows."""
-    return _release(tx, work.c.worker == worker)
-
-
-def _release(tx: Connection, held: Any) -> int:
-    return tx.execute(
-        update(work)
-        .where(work.c.state == "leased", held)
-        .values(state="due", lease_until=None, worker=None, published=None, updated=clock())
-    ).rowcount
-
-
 __all__ = [
     "MAX_ATTEMPTS",
     "Claim",
@@ -270,8 +253,10 @@ __all__ = [
     "forget_workers",
     "heartbeat",
     "history",
+    "holders",
     "quarantine",
     "quarantined",
+    "release_dead",
     "release_expired",
     "release_worker",
     "requeue",

@@ -1,5 +1,7 @@
 """Runs one role of the real thing in a process of its own, with a tiny fixed pathway in place of the criteria.
 
+Leases last an hour here: whoever dies while he holds one must be found dead.
+
 Usage: python role.py worker|relay PROCESSES. A GuidanceResponse whose id starts with `poison` kills its process, one
 that starts with `bug` raises; every other one leads to one draft.
 """
@@ -7,12 +9,13 @@ that starts with `bug` raises; every other one leads to one draft.
 import os
 import signal
 import sys
+from datetime import timedelta
 
 from fhir_svc import settings as settings_module
 from fhir_svc.evaluation import Evaluation
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.writes import Write, Writes
-from workers import celery_app, evaluate, relay
+from workers import celery_app, evaluate, notify, relay, write_back
 
 SYSTEM = "https://example.org/fhir-svc/order"
 
@@ -64,6 +67,7 @@ def fix(module):
 
 if __name__ == "__main__":
     fix(evaluate)
+    evaluate.LEASE = notify.LEASE = write_back.LEASE = timedelta(hours=1)
     read = settings_module.read()
     if sys.argv[1] == "worker":
         celery_app.run_worker(read, int(sys.argv[2]))
