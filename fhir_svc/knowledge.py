@@ -32,6 +32,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "known": ("of",),
     "unknown": ("of",),
     "score": ("items",),
+    "score-bound": ("of", "bound"),
     "worst": ("of", "values"),
     "conflict": (),
     "form-completed": ("form",),

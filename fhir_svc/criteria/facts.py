@@ -22,6 +22,7 @@ from fhir_svc.criteria.readings import NO, UNKNOWN, YES, Reading
 from fhir_svc.record import Stored
 
 UNSURE = "unsure"
+ZERO = Fraction(0)
 
 
 def age(case: Case, _: Declaration) -> Reading:
@@ -90,7 +91,7 @@ def unknown(case: Case, declared: Declaration) -> Reading:
 def leaves_unknown(case: Case, name: str) -> tuple[str, ...]:
     """The unknown facts below a fact that keep it unknown; the fact itself where it is made of the record."""
     declared = case.declarations.facts.get(name)
-    if declared is None or declared.kind not in {"expression", "doubt", "score", "worst"}:
+    if declared is None or declared.kind not in {"expression", "doubt", "score", "score-bound", "worst"}:
         return (name,)
     inner = [expression.unsettled(case.value) for expression in _expressions(declared)]
     inner.append(tuple(other for other in declared.of if case.value(other) is None))
@@ -110,17 +111,22 @@ def doubt(case: Case, declared: Declaration) -> Reading:
 
 
 def score(case: Case, declared: Declaration) -> Reading:
-    """Kind `score`: the sum of the points whose condition is true; unknown ones count by `bound`: least or greatest."""
-    total = Fraction(0)
-    for item in declared.items:
+    """Kind `score`: the sum of the points whose condition is true, unknown where that of any item is."""
+    truths = [_truth(case, item) for item in declared.items]
+    if None in truths:
+        return UNKNOWN
+    return Reading(
+        sum((item.points for item, truth in zip(declared.items, truths, strict=True) if truth), ZERO), whole=True
+    )
+
+
+def score_bound(case: Case, declared: Declaration) -> Reading:
+    """Kind `score-bound`: the score `of` if every unknown item gave, by `bound`, the least or the greatest points."""
+    extreme = min if declared.bound == "least" else max
+    total = ZERO
+    for item in case.declarations.facts[declared.of[0]].items:
         truth = _truth(case, item)
-        if truth is None and not declared.bound:
-            return UNKNOWN
-        if truth is None:
-            extreme = min if declared.bound == "least" else max
-            total += extreme(item.points, Fraction(0))
-        elif truth:
-            total += item.points
+        total += extreme(item.points, ZERO) if truth is None else item.points * truth
     return Reading(total, whole=True)
 
 
@@ -218,6 +224,7 @@ KINDS: Mapping[str, Kind] = {
     "unknown": unknown,
     "doubt": doubt,
     "score": score,
+    "score-bound": score_bound,
     "worst": worst,
     "conflict": conflict,
     "form-completed": form_completed,

@@ -15,7 +15,7 @@ from fhir_svc.criteria.facts import leaves_unknown
 from fhir_svc.criteria.plan import Rule
 from fhir_svc.decision import Fact
 
-DERIVED = frozenset({"expression", "stated", "known", "unknown", "doubt", "score", "worst", "unusable"})
+DERIVED = frozenset({"expression", "stated", "known", "unknown", "doubt", "score", "score-bound", "worst", "unusable"})
 """Kinds of facts made of other facts."""
 SUMMARY = "summary"
 
@@ -60,7 +60,7 @@ class Trail:
                 yield name
                 yield from (each for each in declared.of if each not in self._facts) if declared else ()
             elif declared is not None:
-                if declared.kind == "score" or declared.unit is not None:
+                if declared.kind in {"score", "score-bound"} or declared.unit is not None:
                     yield name
                 yield from self._leaves(below(declared), through, seen)
 
