@@ -123,10 +123,13 @@ def _messages(case: Case, declared: Declaration) -> list[Told]:
 
 
 def _records(case: Case, declared: Declaration) -> list[Told]:
-    """What conditions, procedures, devices and medication say, where no answer is as dangerous."""
+    """What conditions, procedures, devices and medication say, where no answer is as dangerous.
+
+    The first window is that of the answers, the second that of what is on file; what has no date is inside.
+    """
     if not (declared.codes or declared.words):
         return []
-    found = recorded(case, declared)
+    found = recorded(case, replace(declared, windows=declared.windows[1:]), doubtful=True)
     if found.value is not True:
         return []
     moment = case.moment(found.date) or case.moment(case.at)

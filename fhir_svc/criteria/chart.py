@@ -112,12 +112,12 @@ def has_code(concepts: Sequence[Json], codes: Sequence[Code]) -> bool:
     )
 
 
-def says(concepts: Sequence[Json], words: Sequence[str]) -> bool:
-    """Whether a text or display of these concepts contains one of the words."""
+def says(concepts: Sequence[Json], words: Sequence[str], unless: Sequence[str] = ()) -> bool:
+    """Whether a text or display of these concepts contains one of the words, and none that makes it another thing."""
     texts = [
         str(text).lower()
         for concept in concepts
         for text in (concept.get("text"), *(coding.get("display") for coding in concept.get("coding", ())))
         if text
     ]
-    return any(word in text for text in texts for word in words)
+    return any(word in text for text in texts if not any(other in text for other in unless) for word in words)

@@ -81,6 +81,7 @@ class Declaration:
     conclusions: tuple[Code, ...] = ()
     others: tuple[Code, ...] = ()
     words: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
     unit: str | None = None
     unitless: Range | None = None
     plausible: Range | None = None

@@ -171,6 +171,9 @@ def read_messages(case: Case) -> Messages:
         sent = _sent(case, stored)
         if sent is None or case.inside(sent, Window(since=form.messages)) is False:
             continue
+        if _is_proxy(stored):
+            unclear.append(stored)
+            continue
         reading = read([_text(payload) for payload in stored.content.get("payload", ())], case.vocabulary)
         statements.extend(
             Said(said.link_id, form.answers.get(said.value, said.value), stored, sent) for said in reading.statements
@@ -186,14 +189,21 @@ def _text(payload: Json) -> str:
 
 
 def _sent(case: Case, stored: Stored) -> Moment | None:
-    """When the patient sent this message; None for a message of somebody else or one that was taken back."""
+    """When the patient, or a relative, sent this message; None for one of somebody else or one that was taken back."""
     content = stored.content
     if stored.ours or content.get("status") != "completed":
         return None
     sender, subject = (content.get(key) for key in ("sender", "subject"))
-    if sender is not None and subject is not None and not _same(sender, subject):
+    if sender is not None and subject is not None and not (_same(sender, subject) or _is_proxy(stored)):
         return None
     return case.moment(content.get("sent")) or _moment_of(case, updated_at(case, stored))
+
+
+def _is_proxy(stored: Stored) -> bool:
+    """Whether a relative writes for the patient: who `I` and `he` are can't be told, so that a clinician reads it."""
+    sender = stored.content.get("sender") or {}
+    reference = str(sender.get("reference", "")).partition("/_history")[0]
+    return sender.get("type") == "RelatedPerson" or "RelatedPerson" in reference.split("/")[-2:-1]
 
 
 def _same(sender: Json, subject: Json) -> bool:

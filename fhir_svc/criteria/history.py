@@ -72,7 +72,7 @@ def dated(case: Case, stored: Stored) -> Moment | None:
 def entries(case: Case, declared: Declaration) -> Iterator[Entry]:
     """What is on file of the types, codes, words and statuses that a fact declares, up to T."""
     for stored in case.chart.of(*declared.types):
-        if stored.ours and stored.type != "ServiceRequest":
+        if (stored.ours and stored.type != "ServiceRequest") or forbids(stored):
             continue
         if not (_is_there(stored, declared) and _is_it(case, stored, declared)):
             continue
@@ -83,9 +83,14 @@ def entries(case: Case, declared: Declaration) -> Iterator[Entry]:
         yield Entry(stored, moment)
 
 
+def forbids(stored: Stored) -> bool:
+    """Whether a request says that something must not be done: it is no order for it."""
+    return stored.content.get("doNotPerform") is True
+
+
 def _is_it(case: Case, stored: Stored, declared: Declaration) -> bool:
     concepts = case.chart.concepts(stored)
-    named = has_code(concepts, declared.codes) or says(concepts, declared.words)
+    named = has_code(concepts, declared.codes) or says(concepts, declared.words, declared.unless)
     if declared.conclusions:
         concluded = stored.content.get("conclusionCode", ())
         return (named or not declared.codes) and has_code(concluded, declared.conclusions)
@@ -120,13 +125,16 @@ def _age(entry: Entry) -> tuple[datetime, str]:
     return entry.moment.start if entry.moment else datetime.min.replace(tzinfo=UTC), entry.stored.id
 
 
-def recorded(case: Case, declared: Declaration) -> Reading:
-    """Kind `recorded`: whether anything declared is on file, in the window where one is declared."""
+def recorded(case: Case, declared: Declaration, *, doubtful: bool = False) -> Reading:
+    """Kind `recorded`: whether anything declared is on file, in the window where one is declared.
+
+    `doubtful`: what may lie in the window counts, its date being missing or partial.
+    """
     window = declared.windows[0] if declared.windows else Window()
     found = []
     for entry in entries(case, declared):
-        inside = window.since is None or (entry.moment is not None and case.inside(entry.moment, window))
-        if inside:
+        inside = True if window.since is None else entry.moment and case.inside(entry.moment, window)
+        if inside or (doubtful and inside is None):
             found.append(entry)
     if not found:
         return NO

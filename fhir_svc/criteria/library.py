@@ -71,7 +71,7 @@ def _one(words: Words, key: str, default: Any = None) -> Any:
 
 FACT_WORDS = frozenset({
     "name", "kind", "title", "expression", "of", "value", "form", "role", "onset", "carried", "contradicts",
-    "type", "status", "code", "prefix", "conclusion", "other", "word", "unit", "unitless", "plausible",
+    "type", "status", "code", "prefix", "conclusion", "other", "word", "unless", "unit", "unitless", "plausible",
     "window", "item", "bound", "before", "default",
 })  # fmt: skip
 
@@ -98,6 +98,7 @@ def _fact(words: Words) -> Declaration:
         conclusions=tuple(map(_code, words.get("conclusion", ()))),
         others=tuple(map(_code, words.get("other", ()))),
         words=tuple(words.get("word", ())),
+        unless=tuple(words.get("unless", ())),
         unit=_one(words, "unit"),
         unitless=_range(_one(words, "unitless")),
         plausible=_range(_one(words, "plausible")),

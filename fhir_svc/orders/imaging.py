@@ -88,6 +88,8 @@ def _scans(record: Record, findings: Findings, site: Site) -> list[Scan]:
     zone = zone_of(site.timezone, findings.at)
     found = []
     for stored in record.of(*_DONE):
+        if stored.content.get("doNotPerform") is True:
+            continue
         _, dates, statuses = _DONE[stored.type]
         said = [_when(stored.content, name) for name in dates]
         moment = next((read_moment(text, zone) for text in said if text), None)

@@ -53,6 +53,7 @@ class Repeats:
 
     def _orders(self, kind: OrderKind) -> list[Stored]:
         found = [held for held in self.record.of("ServiceRequest") if held.id not in self.gone or not held.ours]
+        found = [held for held in found if held.content.get("doNotPerform") is not True]
         return [held for held in found if key_of(held.content, [kind]) == kind.key]
 
     def _holds(self, held: Stored, order: Order, values: str) -> bool:
@@ -70,9 +71,9 @@ class Repeats:
     def _since(self, held: Stored) -> datetime:
         authored = [held.content.get("authoredOn")]
         authored += [task.content.get("authoredOn") for task in self.record.of("Task") if _focus(task) == held.local]
-        found = next((text for text in authored if text and "T" in text), None)
-        moment = read_moment(found, UTC)
-        return held.received if moment is None else moment.start
+        stated = [read_moment(text, UTC) for text in authored if text and "T" in text]
+        known = [moment.start for moment in stated if moment is not None and moment.start <= self.at]
+        return known[0] if known else held.received
 
     def _settles(self, held: Stored, order: Order, rules: Sequence[RuleOutcome]) -> bool:
         if basis(rules) not in extensions(held.content, "basis"):

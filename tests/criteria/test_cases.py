@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.criteria.cases import classification, control, corners, longitudinal, red_flags, safety, treatment
+from tests.criteria.cases import classification, control, corners, gaps, longitudinal, red_flags, safety, treatment
 from tests.criteria.cases.checking import differences
 
-ROOMS = (red_flags, classification, safety, treatment, longitudinal, control, corners)
+ROOMS = (red_flags, classification, safety, treatment, longitudinal, control, corners, gaps)
 CASES = [
     pytest.param(case, id=f"{rule}: {case.name}")
     for room in ROOMS
