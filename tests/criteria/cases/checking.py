@@ -31,6 +31,7 @@ class Case:
     `met`, `not_met`, `cannot_tell` name rules; `flags`, `messages` must be there, `no_flags`, `no_messages` must not;
     `only_flags` are all. `reviews` and `status` where the criteria say so. `reasons`, `due`, `asked`, `sent`, `raised`,
     `blocked`, `issues` are all there are, in the words of `written`; `says` and `never_says` of what physicians read.
+    `facts` are values of facts, None is unknown.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Case:
     at: datetime = T
     zone: str | None = "UTC"
     values: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,8 @@ def _message(request: Resource) -> str:
 
 def differences(case: Case) -> list[str]:
     """What came out otherwise than expected, in words."""
-    seen = run(record_of(case.given), case.at, case.zone, case.values)
-    parts = (_about_orders, _about_rules, _about_words, _about_tasks, _about_resources)
+    seen = run(record_of(case.given, case.ours), case.at, case.zone, case.values)
+    parts = (_about_orders, _about_rules, _about_words, _about_tasks, _about_resources, _about_facts)
     return [difference for part in parts for difference in part(case, seen)]
 
 
@@ -212,3 +214,17 @@ def _about_resources(case: Case, seen: Seen) -> list[str]:
     text = told(seen.written)
     wrong += [f"{case.says!r} is not said"] if case.says not in text else []
     return wrong + ([f"{case.never_says!r} is said"] if case.never_says and case.never_says in text else [])
+
+
+def _about_facts(case: Case, seen: Seen) -> list[str]:
+    found = {name: seen.evaluation.decision.facts[name].value for name in case.facts}
+    return [
+        f"fact {name} is {found[name]}, expected {expected}"
+        for name, expected in case.facts.items()
+        if not _is(found[name], expected)
+    ]
+
+
+def _is(found: Any, expected: Any) -> bool:
+    """Numbers are compared as numbers: a table writes a decimal as its text."""
+    return found == (Decimal(expected) if isinstance(found, Decimal) and expected is not None else expected)
