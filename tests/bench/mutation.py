@@ -79,7 +79,7 @@ class Cases:
 
         case_class.read = read
         for _, case in self.cases:
-            seen = checking.run(checking.record_of(case.given), case.at, case.zone, case.values)
+            seen = checking.run(checking.record_of(case.given, case.ours), case.at, case.zone, case.values)
             self._said.append(said | seen.rules)
             said.clear()
         case_class.read = real
