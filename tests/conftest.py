@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from fhir_svc.store import database as database_module
 from fhir_svc.store.database import Database
@@ -19,6 +23,12 @@ from tests import postgres
 # No deadlines: a busy machine is no fault. The same examples every time: what is red is red for everybody.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+@event.listens_for(Pool, "connect")
+def _connected(connection: Any, record: Any) -> None:
+    """Close connections with the engine that is forgotten: Python 3.13 and later complain of those left open."""
+    weakref.finalize(record, connection.close).atexit = False
 
 
 @pytest.fixture(scope="session", autouse=True)
