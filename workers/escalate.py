@@ -1,8 +1,8 @@
-"""What time alone brings about without an evaluation: deferred Tasks return, late approvals are called out again.
+"""What time alone brings about without an evaluation: deferred Tasks return, late Tasks are called out again.
 
 By when somebody must have acted stands in each Task (`restriction.period.end`), put there from the profiles; a work row
 waits for that moment. The call goes out again under an id derived from the evaluation that proposed the Task, so that
-it is made once, however many drafts of that evaluation are late.
+it is made once, however many Tasks of that evaluation are late.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.errors import Conflict, PreconditionFailed
-from fhir_svc.orders.identity import derived
+from fhir_svc.orders import escalation
 from fhir_svc.orders.states import fresh, moment, released
 from fhir_svc.orders.terms import codes, extension, extensions, system
 from fhir_svc.orders.transitions import OPEN
@@ -23,26 +23,27 @@ from fhir_svc.store.database import Connection, now
 from fhir_svc.store.work import Claim
 from workers.attempt import Step, attempt
 from workers.desk import Desk
-from workers.writing import leave_delivery, leave_escalation, write
+from workers.equipment import Equipment
+from workers.writing import leave_delivery, write
 
 LEASE = timedelta(seconds=10)  # longer than the limit
 LIMIT = 8  # seconds until Celery kills the process
 _PAGE = 100
 _ESCALATED = "escalated"
-_CALL = "ON_CALL_NOTIFICATION"
+_DRAFTED = "ServiceRequest/"
 
 
-def run(desk: Desk, work_id: str) -> None:
+def run(equipment: Equipment, work_id: str) -> None:
     """Call out again for the Task of this row, unless somebody acted."""
-    attempt(desk, work_id, Step(LEASE, _act, _give_up))
+    attempt(equipment, work_id, Step(LEASE, _act, _give_up))
 
 
-def _act(desk: Desk, claim: Claim) -> None:
-    with desk.database.transaction() as tx:
+def _act(equipment: Equipment, claim: Claim) -> None:
+    with equipment.database.transaction() as tx:
         task = resources.read(tx, claim.tenant, "Task", claim.subjects[0])
         work.finish(tx, claim.ids)
         if task is not None and task.content["status"] in OPEN:  # putting it off does not make it wait longer
-            _call_again(desk, tx, claim.tenant, task)
+            _call_again(equipment, tx, claim.tenant, task)
 
 
 def _give_up(desk: Desk, tx: Connection, claim: Claim, code: str) -> None:
@@ -58,9 +59,7 @@ def sweep(desk: Desk) -> None:
     for tenant_name, task in found:
         try:
             with desk.database.transaction() as tx:
-                released_task = released(task.content, at=now(tx))
-                _store(desk, tx, tenant_name, "release", [Write(released_task, task.version)])
-                leave_escalation(tx, tenant_name, released_task)
+                _store(desk, tx, tenant_name, "release", [Write(released(task.content, at=now(tx)), task.version)])
         except (Conflict, PreconditionFailed):  # acted on meanwhile, by a person or by another sweep
             continue
 
@@ -80,14 +79,20 @@ def _until(task: Stored) -> list[str]:
     return [str(one) for one in extensions(task.content, "deferred-until")]
 
 
-def _call_again(desk: Desk, tx: Connection, tenant: str, task: Stored) -> None:
+def _call_again(equipment: Equipment, tx: Connection, tenant: str, task: Stored) -> None:
     at = now(tx)
     marked = fresh(task.content)
     flag = {"url": extension(_ESCALATED), "valueDateTime": moment(at)}
     marked["extension"] = [*marked.get("extension", ()), flag]
     marked["lastModified"] = moment(at)
-    calls = [_again(call, task, at) for call in _calls(tx, tenant, task)[:1]]
-    _store(desk, tx, tenant, "escalate", [Write(marked, task.version), *(Write(call) for call in calls)])
+    earlier = _calls(tx, tenant, task)[:1] if _approval(task) else []
+    call = _again(earlier[0], task, at) if earlier else escalation.call(equipment.knowledge, task.content, at=at)
+    _store(equipment, tx, tenant, "escalate", [Write(marked, task.version), Write(call)])
+
+
+def _approval(task: Stored) -> bool:
+    """Whether it is about a draft: what the evaluation said then is said again."""
+    return str(task.content.get("focus", {}).get("reference", "")).startswith(_DRAFTED)
 
 
 def _calls(tx: Connection, tenant: str, task: Stored) -> list[Stored]:
@@ -99,7 +104,7 @@ def _calls(tx: Connection, tenant: str, task: Stored) -> list[Stored]:
     return [
         call
         for call in page.entries
-        if any(_CALL in codes(reason, reasons) for reason in call.content.get("reasonCode", ()))
+        if any(escalation.CALL in codes(reason, reasons) for reason in call.content.get("reasonCode", ()))
     ]
 
 
@@ -107,7 +112,7 @@ def _again(call: Stored, task: Stored, at: datetime) -> dict[str, Any]:
     made = fresh(call.content)
     made.pop("identifier", None)
     return made | {
-        "id": derived("escalation", (task.content.get("reasonReference") or {}).get("reference") or task.local),
+        "id": escalation.identity(task.content),
         "authoredOn": moment(at),
         "replaces": [{"reference": call.local}],
     }

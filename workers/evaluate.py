@@ -5,7 +5,6 @@ The GuidanceResponse that intake created tells the submission; a clock row has n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from fhir_svc.errors import Broken
 from fhir_svc.evaluation import Evaluation, Write, evaluate, failure
 from fhir_svc.knowledge import MAIN, Knowledge
 from fhir_svc.orders.identity import derived
+from fhir_svc.orders.writes import Writes
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store import patients, resources, subscriptions, tenants, work
 from fhir_svc.store.database import Connection
@@ -58,7 +58,7 @@ def _act(equipment: Equipment, claim: Claim) -> None:
     with equipment.database.transaction() as tx:
         patients.advance(tx, claim.tenant, case.record.patient_id, case.sequence)
         for each in found:
-            _write(tx, claim, case, each.guidance, each.writes)
+            _write(equipment, tx, claim, case, each)
         if changes:
             work.add(
                 tx,
@@ -100,7 +100,7 @@ def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> N
     """An engine error is never silence: the same transaction says failure and asks a physician to look."""
     case = _case(tx, claim)
     written = failure(equipment.knowledge, claim.at, scope=_scope(claim, case), seed=_seed(claim), **case.names)
-    _write(tx, claim, case, written.guidance, written.writes)
+    _write(equipment, tx, claim, case, written)
     told = Told(
         "evaluate", [f"GuidanceResponse/{id_}" for id_, _ in case.submissions], case.record.patient_id, FAILED, code
     )
@@ -142,14 +142,12 @@ def _seed(claim: Claim) -> str:
     return claim.subjects[0] if claim.kind == "evaluate" else claim.at.isoformat()
 
 
-def _write(
-    tx: Connection, claim: Claim, case: _Case, guidance: Iterable[dict[str, Any]], writes: Iterable[Write]
-) -> None:
-    patient = case.record.patient_id
+def _write(equipment: Equipment, tx: Connection, claim: Claim, case: _Case, written: Writes | Evaluation) -> None:
+    patient, known = case.record.patient_id, {one.local for one in case.record.current}
     answered = []
-    for answer in guidance:
+    for answer in written.guidance:
         start = case.guidance.get(answer["id"])
         if write(tx, claim.tenant, patient, Write(answer, start.version if start else None)):
             answered.append(answer)
-    made = write_all(tx, claim.tenant, patient, writes, known={one.local for one in case.record.current})
+    made = write_all(tx, equipment.knowledge, claim.tenant, patient, written.writes, known=known)
     subscriptions.publish(tx, claim.tenant, facts_of_evaluation(made, answered, patient))

@@ -19,7 +19,7 @@ from fhir_svc.ehr.delivery import deliver
 from fhir_svc.ehr.outbound import shape
 from fhir_svc.ehr.replies import Changed, Copy, Never, NotNow, Unclear
 from fhir_svc.errors import Broken
-from fhir_svc.orders.external_change import review_task
+from fhir_svc.orders.external_change import ENDED, UNDELIVERED, review_task
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.writes import Write
 from fhir_svc.record import Stored
@@ -31,7 +31,7 @@ from fhir_svc.store.work import AFTERWARDS, Claim
 from workers.attempt import Lots, Step, attempt_lots, carry
 from workers.equipment import Equipment
 from workers.names import Directory, find_patient, patients_to_find
-from workers.writing import leave_delivery, write
+from workers.writing import leave_delivery, leave_escalation, write
 
 LEASE = timedelta(seconds=30)  # longer than the limit, which is longer than the client's deadline of 20
 LIMIT = 25  # seconds until Celery kills the process
@@ -40,7 +40,7 @@ _BEGIN_WITHIN = 3.0  # seconds in which deliveries begin; with a deadline of 20 
 _OPTIONAL = frozenset({"Task", "Provenance"})  # delivered only where the EHR says that it takes them
 _SHORTEST_WAIT = 1.0  # seconds
 _SIGNED = "active"
-_UNDELIVERED = "delivery"  # the reason of a review, as CodeSystem/review-reason has it
+_SEVERAL, _GONE = "ehr-several-copies", "ehr-copy-gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _found(one: _Delivered) -> Iterator[Copied]:
 
 
 def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
-    """A draft stays in the inbox; what was changed in the EHR, or signed and not brought there, a physician sees."""
+    """A draft stays in the inbox; a physician sees what was changed there, or signed or ended here and not there."""
     _ask_for_review(equipment, tx, claim, code)
     equipment.audit(tx, claim.tenant, Told("write-back", [claim.subjects[0]], claim.patient, FAILED, code))
 
@@ -219,7 +219,9 @@ def _ask_for_review(equipment: Equipment, tx: Connection, claim: Claim, code: st
     if code == Changed.error:
         asking: dict[str, Any] = {}
     elif type_ == "ServiceRequest" and left.content.get("status") == _SIGNED:
-        asking = {"reason": _UNDELIVERED, "once": (left.local,)}
+        asking = {"reason": UNDELIVERED, "once": (left.local,)}
+    elif type_ == "ServiceRequest" and _may_stand(left, delivery.known(tx, claim.tenant, left.local), code):
+        asking = {"reason": UNDELIVERED, "once": (left.local, left.content["status"])}
     else:
         return
     approval = resources.read(tx, claim.tenant, "Task", derived("Task", "approve", id_))
@@ -232,4 +234,11 @@ def _ask_for_review(equipment: Equipment, tx: Connection, claim: Claim, code: st
         **asking,
     )
     if write(tx, claim.tenant, claim.patient, Write(task)):
+        leave_escalation(tx, equipment.knowledge, claim.tenant, task)
         leave_delivery(tx, claim.tenant, claim.patient, task)
+
+
+def _may_stand(left: Stored, known: Delivery | None, code: str) -> bool:
+    """Whether the EHR may still hold, as something to be carried out, an order that was ended here."""
+    there = (known is not None and known.ehr_id is not None) or "requester" in left.content or code == _SEVERAL
+    return left.content.get("status") in ENDED and there and code != _GONE

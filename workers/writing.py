@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Any
 
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders import escalation
 from fhir_svc.orders.transitions import OPEN
 from fhir_svc.orders.writes import Write
 from fhir_svc.store import patients, resources, work
@@ -14,7 +15,6 @@ from fhir_svc.store.work_batch import New, add_new
 
 DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
 _URGENT = frozenset({"stat", "asap"})
-_CALLED_OUT = "stat"
 _BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluation may move on
     "ServiceRequest": frozenset({"draft", "active"}),
     "Task": OPEN,
@@ -26,11 +26,17 @@ _ANY = frozenset(  # types without a state machine of ours: the version alone de
 
 
 def write_all(
-    tx: Connection, tenant: str, patient: str, writes: Iterable[Write], *, known: Collection[str]
+    tx: Connection,
+    knowledge: Knowledge,
+    tenant: str,
+    patient: str,
+    writes: Iterable[Write],
+    *,
+    known: Collection[str],
 ) -> list[dict[str, Any]]:
     """Store what an evaluation wrote and leave its deliveries; gives what is new.
 
-    `known` are the local references that exist already.
+    `known` are the local references that exist already. The knowledge says which Tasks are called out again when late.
     """
     new: dict[str, dict[str, Any]] = {}
     for one in writes:
@@ -42,7 +48,7 @@ def write_all(
             leave_delivery(tx, tenant, patient, one.resource)
     resources.create_many(tx, tenant, list(new.values()), patient=patient, ours=True)
     for made in new.values():
-        leave_escalation(tx, tenant, made)
+        leave_escalation(tx, knowledge, tenant, made)
     going = [(local, made) for local, made in new.items() if made["resourceType"] in DELIVERED]
     going.sort(key=lambda item: DELIVERED.index(item[1]["resourceType"]))  # what others point to goes first
     rows = [New(local, patient, made.get("priority") in _URGENT) for local, made in going]
@@ -50,14 +56,12 @@ def write_all(
     return list(new.values())
 
 
-def leave_escalation(tx: Connection, tenant: str, task: dict[str, Any]) -> None:
-    """Leave the work of calling out again for a most urgent approval, at the end of the time that it gives."""
-    coded = {coding.get("code") for coding in task.get("code", {}).get("coding", ())}
-    end = task.get("restriction", {}).get("period", {}).get("end")
-    if task["resourceType"] == "Task" and task.get("priority") == _CALLED_OUT and "approve" in coded and end:
-        at = datetime.fromisoformat(end)
-        patient = patients.patient_of(task)
-        work.add(tx, tenant=tenant, kind="escalate", subject=task["id"], patient=patient, urgent=True, not_before=at)
+def leave_escalation(tx: Connection, knowledge: Knowledge, tenant: str, made: dict[str, Any]) -> None:
+    """Leave the work of calling out again for a Task that presses, at the end of the time that it gives."""
+    at = escalation.due(knowledge, made)
+    if at is not None:
+        patient = patients.patient_of(made)
+        work.add(tx, tenant=tenant, kind="escalate", subject=made["id"], patient=patient, urgent=True, not_before=at)
 
 
 def write(tx: Connection, tenant: str, patient: str, one: Write) -> bool:

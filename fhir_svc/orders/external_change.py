@@ -15,7 +15,9 @@ from fhir_svc.orders.terms import AIAST, concept, extensions, parts
 from fhir_svc.record import Json, Stored
 
 REASON = "external-change"
+UNDELIVERED = "delivery"
 _PRIORITY = "asap"
+ENDED = frozenset({"revoked", "entered-in-error"})
 _SIGNED = frozenset({"active", "on-hold"})
 
 
@@ -31,7 +33,8 @@ def review_task(
 ) -> dict[str, Any]:
     """The review Task about a resource of ours: one for each `once`, or for each version of it without.
 
-    About a signed order it is as urgent as that order, because what was signed does not stand in the EHR.
+    About a signed order it is as urgent as that order, because what was signed does not stand in the EHR; and so it is
+    where one that was signed and ended here could not be ended there.
     `guidance` is the Reference to the evaluation that made the resource; without one the resource itself is the focus.
     """
     steps = ladder(knowledge)
@@ -66,7 +69,9 @@ def review_task(
 
 
 def _signed(changed: Stored) -> bool:
-    return changed.type == "ServiceRequest" and changed.content.get("status") in _SIGNED
+    status = changed.content.get("status")
+    ended = status in ENDED and "requester" in changed.content
+    return changed.type == "ServiceRequest" and (ended or status in _SIGNED)
 
 
 def _fits(entry: Json, changed: Stored) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.orders.definitions import ladder, task_definition
+from fhir_svc.orders.definitions import duration, ladder, task_definition
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.sheet import Resource, display, identifier, made
 from fhir_svc.orders.states import moment
@@ -26,11 +26,10 @@ def failure(
 ) -> Writes:
     """GuidanceResponses with status failure and one review Task, priority asap; the same arguments, the same bytes."""
     guidance = tuple(_failed(identity, request, criteria, subject, at) for identity, request in submissions)
-    steps, definition = ladder(knowledge), task_definition(knowledge, "task-review")
-    texts = [
-        parts(held, "text")[0] for held in extensions(definition, "wording") if parts(held, "reason") == ["failure"]
-    ]
-    due = steps.deadline("asap", None, at)
+    definition = task_definition(knowledge, "task-review")
+    wording = next(held for held in extensions(definition, "wording") if parts(held, "reason") == ["failure"])
+    within = parts(wording, "within")
+    due = at + duration(within[0]) if within else ladder(knowledge).deadline("asap", None, at)
     reason = {"reference": f"GuidanceResponse/{submissions[0][0]}"}
     task = made(
         "Task",
@@ -39,7 +38,7 @@ def failure(
         intent="order",
         priority="asap",
         code=definition["code"],
-        description=texts[0],
+        description=parts(wording, "text")[0],
         focus=reason,
         authoredOn=moment(at),
         lastModified=moment(at),

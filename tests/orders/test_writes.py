@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -289,6 +289,8 @@ def test_a_failure_is_told_and_asks_a_physician(bench, shelf, r4):
     task = writes.writes[0].resource
     assert (task["priority"], task["status"]) == ("asap", "requested")
     assert task["focus"] == {"reference": "GuidanceResponse/g1"}
+    within = datetime.fromisoformat(task["restriction"]["period"]["end"]) - bench.at
+    assert within == timedelta(minutes=22)  # as for a message that could not be read
     for resource in (*writes.guidance, task):
         assert r4.check_r4(resource) == []
 

@@ -12,7 +12,7 @@ from workers.writing import leave_escalation
 B = "https://example.org/fhir-svc"
 
 
-def task(minutes, *, priority="stat", status="requested", code="approve"):
+def task(minutes, *, priority="stat", status="requested", code="approve", focus="ServiceRequest/o1"):
     end = datetime.now(UTC) + timedelta(minutes=minutes)
     return {
         "resourceType": "Task",
@@ -21,7 +21,7 @@ def task(minutes, *, priority="stat", status="requested", code="approve"):
         "intent": "order",
         "priority": priority,
         "code": {"coding": [{"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": code}]},
-        "focus": {"reference": "ServiceRequest/o1"},
+        "focus": {"reference": focus},
         "for": {"reference": "Patient/p1"},
         "restriction": {"period": {"end": moment(end)}},
     }
@@ -42,7 +42,7 @@ def call(reason="ON_CALL_NOTIFICATION"):
 def due(store, equipment):
     """What the evaluation that made the Task leaves behind, and its moment."""
     with store.database.transaction() as tx:
-        leave_escalation(tx, "north", store_task(store))
+        leave_escalation(tx, equipment.knowledge, "north", store_task(store))
     rows = store.counts().get(("escalate", "due"), 0)
     store.ripen()
     with store.database.transaction() as tx:
@@ -86,7 +86,7 @@ def test_two_late_drafts_of_one_evaluation_are_one_call(store, equipment):
     for name in ("t1", "t2"):
         store.put(task(-1) | reason | {"id": name})
         with store.database.transaction() as tx:
-            leave_escalation(tx, "north", dict(store.read("Task", name).content))
+            leave_escalation(tx, equipment.knowledge, "north", dict(store.read("Task", name).content))
     store.ripen()
     with store.database.transaction() as tx:
         ids = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
@@ -102,7 +102,8 @@ def test_two_late_drafts_of_one_evaluation_are_one_call(store, equipment):
         task(-1, priority="asap"),
         task(-1, status="completed"),
         task(-1, status="cancelled"),
-        task(-1, code="review"),
+        task(-1, code="review", status="completed"),
+        task(-1, code="review", priority="asap", focus="GuidanceResponse/g1"),
     ],
 )
 def test_everything_else_waits_quietly(store, equipment, waiting):
@@ -113,11 +114,54 @@ def test_everything_else_waits_quietly(store, equipment, waiting):
     assert len(store.all("CommunicationRequest")) == 1
 
 
-def test_a_late_draft_without_an_earlier_call_is_still_marked(store, equipment):
+def late_calls(store):
+    """The calls about what is late, in the words of the profile."""
+    found = [one for one in store.all("CommunicationRequest") if one.id != "c1"]
+    for one in found:
+        assert one.content["reasonCode"][0]["coding"][0]["code"] == "ON_CALL_NOTIFICATION"
+        assert one.content["priority"] == "stat"
+        assert one.content["subject"] == {"reference": "Patient/p1"}
+        assert "past its time" in one.content["payload"][0]["contentString"]
+    return len(found)
+
+
+def test_a_late_draft_without_an_earlier_call_is_called_out_too(store, equipment):
     store.put(call("ASK_MISSING"))
     store.put(task(-1, status="in-progress"))
     due(store, equipment)
     assert escalated(store)
+    assert late_calls(store) == 1
+
+
+@pytest.mark.parametrize("earlier", ["ON_CALL_NOTIFICATION", "ASK_MISSING"])
+@pytest.mark.parametrize("status", ["requested", "on-hold"])
+def test_a_most_urgent_review_that_nobody_completed_in_time_is_called_out_as_such(store, equipment, earlier, status):
+    store.put(call(earlier))
+    store.put(task(-1, code="review", focus="GuidanceResponse/g1", status=status))
+    due(store, equipment)
+    assert escalated(store)
+    assert late_calls(store) == 1
+    assert store.counts()[("write_back", "due")] == 2
+
+
+def test_an_engine_failure_and_a_message_that_waits_for_an_answer_are_called_out_at_their_own_time(store, equipment):
+    definition = equipment.knowledge.find("ActivityDefinition", "task-review")
+    timed = [one for one in definition["extension"] if any(part["url"] == "within" for part in one["extension"])]
+    reasons = {part["valueCode"] for one in timed for part in one["extension"] if part["url"] == "reason"}
+    assert reasons == {"failure", "R36.stated", "R36.unclear"}
+    for number, one in enumerate(timed):
+        said = next(part["valueString"] for part in one["extension"] if part["url"] == "text")
+        own = {"id": f"t{number}", "description": said}
+        made = task(-1, code="review", priority="asap", focus=f"GuidanceResponse/g{number}") | own
+        store.put(made)
+        with store.database.transaction() as tx:
+            leave_escalation(tx, equipment.knowledge, "north", made)
+    store.ripen()
+    with store.database.transaction() as tx:
+        rows = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
+    for row in rows:
+        escalate.run(equipment, row)
+    assert late_calls(store) == 3
 
 
 @pytest.mark.parametrize(("until", "status"), [(-1, "requested"), (5, "on-hold")])
@@ -136,5 +180,5 @@ def test_nobody_is_called_before_the_time_is_up(store, equipment):
     store.put(call())
     store.put(task(5))
     with store.database.transaction() as tx:
-        leave_escalation(tx, "north", store_task(store))
+        leave_escalation(tx, equipment.knowledge, "north", store_task(store))
         assert work.due(tx, 10) == []

@@ -186,6 +186,58 @@ def test_a_signed_order_whose_attempts_are_used_up_is_shown_to_a_clinician(store
     assert store.counts() == {("write_back", "quarantined"): 1, ("write_back", "due"): 1}
 
 
+SIGNED = {"status": "active", "requester": {"reference": "Practitioner/alice"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "priority"),
+    [
+        (SIGNED, "entered-in-error", "stat"),
+        (SIGNED, "revoked", "stat"),
+        ({"status": "draft"}, "revoked", "asap"),
+        ({"status": "draft"}, "entered-in-error", "asap"),
+    ],
+)
+def test_an_order_that_was_ended_here_and_can_not_be_ended_in_the_ehr_is_shown_to_a_clinician(
+    store, ehr, send, draft, before, status, priority
+):
+    send(draft(priority="stat", **before))
+    ehr.fault(status=422, method="PUT")
+    for _ in range(2):
+        assert store.quarantined(send(draft(priority="stat", **{**before, "status": status}))) == "ehr-422"
+    assert ehr.all("ServiceRequest")[0]["status"] == before["status"]
+    (task,) = store.all("Task")
+    assert task.content["reasonCode"]["coding"][0]["code"] == "delivery"
+    assert task.content["priority"] == priority
+    assert "could not be told" in task.content["description"]
+    assert task.content["basedOn"] == [{"reference": "ServiceRequest/o1"}]
+    assert store.counts().get(("escalate", "due"), 0) == (priority == "stat")
+
+
+def test_an_order_that_was_shown_as_undeliverable_is_shown_again_when_its_end_is(store, ehr, send, draft):
+    ehr.fault(status=422, method="PUT")
+    send(draft(**SIGNED))
+    send(draft(**{**SIGNED, "status": "entered-in-error"}))
+    assert len(store.all("Task")) == 2
+
+
+@pytest.mark.parametrize("delivered", [False, True], ids=["never-there", "gone-there"])
+def test_a_withdrawn_draft_that_the_ehr_does_not_have_asks_nobody(store, ehr, send, draft, delivered):
+    if delivered:
+        send(draft())
+        ehr.records._versions.clear()
+    else:
+        ehr.fault(status=422, method="PUT")
+    assert store.quarantined(send(draft(status="revoked"))) in {"ehr-422", "ehr-copy-gone"}
+    assert store.all("Task") == []
+
+
+def test_a_most_urgent_signed_order_that_can_not_be_delivered_is_called_out_when_nobody_acts(store, ehr, send, draft):
+    ehr.fault(status=422, method="PUT")
+    send(draft(priority="stat", **SIGNED))
+    assert store.counts()[("escalate", "due")] == 1
+
+
 def test_a_stat_draft_that_can_not_be_delivered_stays_in_the_inbox_without_a_review(store, ehr, send, draft):
     ehr.fault(status=422, method="PUT")
     assert store.quarantined(send(draft(priority="stat"))) == "ehr-422"
