@@ -31,7 +31,7 @@ class Case:
     `met`, `not_met`, `cannot_tell` name rules; `flags`, `messages` must be there, `no_flags`, `no_messages` must not;
     `only_flags` are all. `reviews` and `status` where the criteria say so. `reasons`, `due`, `asked`, `sent`, `raised`,
     `blocked`, `issues` are all there are, in the words of `written`; `says` and `never_says` of what physicians read.
-    `facts` are values of facts, None is unknown.
+    `ours` are resources that this service wrote earlier. `facts` are values of facts, None is unknown.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Case:
     issues: str | None = None
     says: str = ""
     never_says: str = ""
+    ours: Sequence[Resource] = ()
     at: datetime = T
     zone: str | None = "UTC"
     values: dict[str, Any] = field(default_factory=dict)
