@@ -213,7 +213,11 @@ def alerted(case: Case, declared: Declaration) -> Reading:
 
 
 def waiting_orders(case: Case, declared: Declaration) -> Reading:
-    """Kind `waiting-orders`: whether an order of ours has waited for the minutes of the parameter `of`."""
+    """Kind `waiting-orders`: whether an order of ours has waited for the minutes of the parameter `of`.
+
+    It waits from the moment that its Task was written: a newer version of a draft does not begin to wait anew.
+    """
+    tasks = _asked_at(case)
     found = []
     for stored in case.chart.of("ServiceRequest"):
         content = stored.content
@@ -221,11 +225,21 @@ def waiting_orders(case: Case, declared: Declaration) -> Reading:
             continue
         if content.get("priority") not in declared.values:
             continue
-        due = stored.received + timedelta(minutes=int(case.number(declared.of[0])))
+        due = min([stored.received, *tasks.get(stored.local, ())]) + timedelta(minutes=int(case.number(declared.of[0])))
         case.edge(due)
         if due <= case.at:
             found.append(stored)
     return Reading(value=True, sources=tuple(found)) if found else NO
+
+
+def _asked_at(case: Case) -> Mapping[str, list[datetime]]:
+    """When Tasks of ours were written, by what they are about."""
+    found: dict[str, list[datetime]] = {}
+    for task in case.chart.of("Task"):
+        moment = case.moment(task.content.get("authoredOn")) if task.ours else None
+        if moment is not None:
+            found.setdefault(str((task.content.get("focus") or {}).get("reference", "")), []).append(moment.start)
+    return found
 
 
 def withdrawn(case: Case, _: Declaration) -> Reading:

@@ -220,3 +220,12 @@ def test_a_declined_order_is_drafted_again_for_a_fever_that_lasts(patient):
         "LAB_ESR",
         "MRI_L_WWO",
     ]
+
+
+def test_a_late_stat_draft_escalates_by_its_first_version_whatever_refreshed_it(patient):
+    patient.now(patient.form("q1", rf_saddle_numbness="yes"))
+    again = patient.now(patient.message("m2", "I am still numb where I sit and it is worse"), later=10)
+    assert [draft["status"] for draft in again.orders()] == ["draft", "draft"]
+    late = patient.now(later=5)
+    assert [task["reasonCode"]["coding"][0]["code"] for task in late.tasks()] == ["R42"]
+    assert late.messages() == ["ON_CALL_NOTIFICATION"]
