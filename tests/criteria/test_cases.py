@@ -1,13 +1,19 @@
-"""Every rule of the criteria as a table of cases, run through the whole evaluation and read from its resources."""
+"""Every rule of the criteria as a table of cases, run through the whole evaluation and read from its resources.
+
+Every module of `cases` that has TABLES is one.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
-from tests.criteria.cases import classification, control, corners, gaps, longitudinal, red_flags, safety, treatment
 from tests.criteria.cases.checking import differences
 
-ROOMS = (red_flags, classification, safety, treatment, longitudinal, control, corners, gaps)
+MODULES = sorted(path.stem for path in (Path(__file__).parent / "cases").glob("*.py"))
+ROOMS = [room for name in MODULES if hasattr(room := import_module(f"tests.criteria.cases.{name}"), "TABLES")]
 CASES = [
     pytest.param(case, id=f"{rule}: {case.name}")
     for room in ROOMS
