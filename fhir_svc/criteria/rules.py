@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from fhir_svc.criteria.case import Case
+from fhir_svc.criteria.expressions import Expression
 from fhir_svc.criteria.facts import KINDS
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.criteria.plan import LEVELS, Action, Rule
@@ -146,7 +147,7 @@ class Evaluator:
                     yield Control(
                         id=action.id,
                         rule=rule.id,
-                        outcome=OUTCOMES[action.condition.truth(self.case.value)],
+                        outcome=OUTCOMES[self._both(rule.condition, action.condition)],
                         effect=action.control.effect,
                         orders=action.control.orders,
                         replacement=action.control.replacement,
@@ -156,6 +157,11 @@ class Evaluator:
                         facts=tuple(facts_of(self.case, self.pathway.trail.names((action.condition,)))),
                         text=action.text or action.title,
                     )
+
+    def _both(self, *conditions: Expression) -> bool | None:
+        """False wins, then unknown."""
+        said = {condition.truth(self.case.value) for condition in conditions}
+        return False if False in said else None if None in said else True
 
     def onset(self, rule: Rule) -> datetime:
         """The latest moment at which what met a red-flag rule can have begun."""
