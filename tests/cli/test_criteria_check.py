@@ -106,7 +106,7 @@ def without_option(found):
 
 FAULTS = {
     "a mistyped LOINC code": (replaced("ActivityDefinition", "abi", "77194-9", "77149-9"), "abi .*77149-9"),
-    "a mistyped SNOMED code": (replaced(*PLAN, '"44077006"', '"44077007"'), "44077007"),
+    "a mistyped SNOMED code": (replaced(*PLAN, '"417746004"', '"417746005"'), "417746005"),
     "a mistyped LOINC answer": (replaced("Questionnaire", "lbp-lss-intake", "LA33-6", "LA33-5"), "LA33-5"),
     "a mistyped code in a value set": (replaced("ValueSet", "order-code", "42803009", "42803008"), "42803008"),
     "a code of ours that nothing defines": (

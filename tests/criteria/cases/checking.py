@@ -30,7 +30,7 @@ class Case:
 
     `met`, `not_met`, `cannot_tell` name rules; `flags`, `messages` must be there, `no_flags`, `no_messages` must not;
     `only_flags` are all. `reviews` and `status` where the criteria say so. `reasons`, `due`, `asked`, `sent`, `raised`,
-    `blocked`, `issues` are all there are, in the words of `written`; `says` and `never_says` of what physicians read.
+    `blocked`, `issues`, `wanted` are all there are, in the words of `written`; `says` and `never_says` of what is read.
     `ours` are resources that this service wrote earlier. `facts` are values of facts, None is unknown.
     """
 
@@ -56,6 +56,7 @@ class Case:
     raised: str | None = None
     blocked: str | None = None
     issues: str | None = None
+    wanted: str | None = None
     says: str = ""
     never_says: str = ""
     ours: Sequence[Resource] = ()
@@ -210,7 +211,9 @@ def _about_tasks(case: Case, seen: Seen) -> list[str]:
 def _about_resources(case: Case, seen: Seen) -> list[str]:
     stated = [(name, getattr(case, name), read) for name, read in READ.items()]
     pairs = [(name, sorted(words.split()), read) for name, words, read in stated if words is not None]
-    found = [(name, sorted(read(seen.written, case.at)), words) for name, words, read in pairs]
+    found = [
+        (name, sorted(read([*seen.written, *seen.evaluation.guidance], case.at)), words) for name, words, read in pairs
+    ]
     wrong = [f"{name} {there}, expected {words}" for name, there, words in found if there != words]
     text = told(seen.written)
     wrong += [f"{case.says!r} is not said"] if case.says not in text else []

@@ -101,6 +101,12 @@ def issues(written: Sequence[Resource], _at: datetime = T) -> list[str]:
     return found
 
 
+def wanted(written: Sequence[Resource], _at: datetime = T) -> list[str]:
+    """The facts that are missing."""
+    (guidance,) = of_type(written, "GuidanceResponse")
+    return [each["codeFilter"][0]["code"][0]["code"] for each in guidance.get("dataRequirement", ())]
+
+
 READ: dict[str, Callable[[Sequence[Resource], datetime], list[str]]] = {
     "reasons": reasons,
     "due": due,
@@ -109,6 +115,7 @@ READ: dict[str, Callable[[Sequence[Resource], datetime], list[str]]] = {
     "raised": raised,
     "blocked": blocked,
     "issues": issues,
+    "wanted": wanted,
 }
 
 
