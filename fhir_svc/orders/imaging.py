@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from fhir_svc.orders.candidates import Candidate
 from fhir_svc.orders.definitions import OrderKind
 from fhir_svc.record import Json, Record, Site, Stored
 
+EARLIER = "earlier-imaging"
 _DONE: Mapping[str, tuple[str, tuple[str, ...], frozenset[str]]] = {
     "DiagnosticReport": (
         "code",
@@ -42,6 +43,7 @@ class Screened:
     outcome: Outcome
     flags: tuple[str, ...]
     concerns: tuple[Concern, ...]
+    facts: tuple[Fact, ...] = ()
 
 
 def screen(
@@ -59,17 +61,24 @@ def screen(
     red = [rule for held in scans for rule in held.rules if rule in findings.red_flags]
     if inside and not red:
         kept = tuple(held for held in candidates if held not in scans)
-        facts = tuple(
-            Fact("earlier-imaging", scan.moment.text, None, None, (scan.source,)) for scan in inside if scan.moment
-        )
+        facts = _said(inside)
         concerns = tuple(Concern("duplicate", "R16", held.key, facts) for held in scans)
-        return Screened(kept, tuple(scans), Outcome.MET, ("DUPLICATE_SUPPRESSED",), concerns)
+        return Screened(kept, tuple(scans), Outcome.MET, ("DUPLICATE_SUPPRESSED",), concerns, facts)
+    facts = _said((*inside, *unsure))
     earlier = tuple(scan.source for scan in (*inside, *unsure))
     kept = tuple(replace(held, attached=held.attached + earlier) if held in scans else held for held in candidates)
     overrides = any(_after(findings, rule, scan) for rule in red for scan in inside)
     if overrides or unsure:
-        return Screened(kept, (), Outcome.MET if overrides else Outcome.CANNOT_TELL, ("PRIOR_IMAGING",), ())
+        return Screened(kept, (), Outcome.MET if overrides else Outcome.CANNOT_TELL, ("PRIOR_IMAGING",), (), facts)
     return Screened(kept, (), Outcome.NOT_MET, (), ())
+
+
+def _said(scans: Iterable[Scan]) -> tuple[Fact, ...]:
+    """Studies on file as facts: in which status, of when, and which version says so."""
+    return tuple(
+        Fact(EARLIER, scan.source.content["status"], None, scan.moment.text if scan.moment else None, (scan.source,))
+        for scan in scans
+    )
 
 
 def _on_file(

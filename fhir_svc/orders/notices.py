@@ -7,15 +7,19 @@ from collections.abc import Iterable, Sequence
 from fhir_svc.decision import Concern, Fact, Message, Review
 from fhir_svc.errors import Broken
 from fhir_svc.orders.amendments import is_withdrawn
-from fhir_svc.orders.definitions import answer_words, fact_titles, questions
+from fhir_svc.orders.definitions import answer_words, fact_titles, order_kind, questions
 from fhir_svc.orders.identity import deciding, references
+from fhir_svc.orders.imaging import EARLIER
 from fhir_svc.orders.news import news
 from fhir_svc.orders.provenance import SERVICE
+from fhir_svc.orders.repeats import STANDING
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made, rule_concept
 from fhir_svc.orders.states import fresh
 from fhir_svc.orders.terms import codes, concept, extension, extensions
 from fhir_svc.record import Stored
 
+_DUPLICATE = "duplicate"
+_FILED = {name: name.replace("-", " ").capitalize() for name in (EARLIER, STANDING)}
 _CATEGORY = {"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical"}
 
 
@@ -96,7 +100,8 @@ def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
     """A DetectedIssue: contraindication, duplicate or conflict, and the draft it touches."""
     evidence = [_side(sheet, fact) for fact in held.facts if fact.sources]
     parts = (held.kind, held.rule, held.order or "")
-    identity = sheet.once("DetectedIssue", *parts, more=[deciding(held.facts), held.text])
+    on = sorted(source.local for fact in held.facts for source in fact.sources) if held.kind == _DUPLICATE else []
+    identity = sheet.once("DetectedIssue", *parts, more=[deciding(held.facts), held.text, *on])
     return made(
         "DetectedIssue",
         identity,
@@ -108,25 +113,29 @@ def issue(sheet: Sheet, held: Concern, implicated: Sequence[str]) -> Resource:
         author=dict(SERVICE),
         implicated=[{"reference": name} for name in implicated],
         evidence=evidence,
-        detail=held.text or _told(evidence),
+        detail=held.text or _told(evidence, sheet, held),
     )
 
 
 def _side(sheet: Sheet, fact: Fact) -> Resource:
     """One side of a concern: what it says in words, and the versions that say so."""
-    title = fact_titles(sheet.knowledge).get(fact.name)
+    title = fact_titles(sheet.knowledge).get(fact.name, _FILED.get(fact.name))
     detail = [{"reference": name} for name in references(fact.sources)]
     if title is None or fact.value is None:
         return {"detail": detail}
     said = "yes" if fact.value is True else "no" if fact.value is False else str(fact.value)
-    said = answer_words(sheet.knowledge).get(said, said)
+    said = said.replace("-", " ") if fact.name in _FILED else answer_words(sheet.knowledge).get(said, said)
     text = f"{title}: {said} {fact.unit or ''}".rstrip() + (f" ({fact.date})" if fact.date else "")
     return {"code": [{"text": text}], "detail": detail}
 
 
-def _told(evidence: Sequence[Resource]) -> str:
-    """What each side says, one after the other."""
-    return "; ".join(concept["text"] for side in evidence for concept in side.get("code", ()))
+def _told(evidence: Sequence[Resource], sheet: Sheet, held: Concern) -> str:
+    """What each side says, one after the other; of a duplicate after the order that was not drafted for it."""
+    said = "; ".join(concept["text"] for side in evidence for concept in side.get("code", ()))
+    if held.kind != _DUPLICATE or held.order is None:
+        return said
+    code = order_kind(sheet.knowledge, held.order).definition["code"]
+    return f"{code.get('text', held.order)}. {said}"
 
 
 def _flag(sheet: Sheet, identity: str, reason: str, evidence: Sequence[str]) -> Resource:

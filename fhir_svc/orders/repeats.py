@@ -12,9 +12,11 @@ from fhir_svc.orders.candidates import Candidate
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of
 from fhir_svc.orders.identity import deciding, references
 from fhir_svc.orders.signature import evidence
+from fhir_svc.orders.states import moment
 from fhir_svc.orders.terms import STATUS_REASON_EXTENSION, codes, extensions, system
-from fhir_svc.record import Record, Stored
+from fhir_svc.record import Json, Record, Stored
 
+STANDING = "standing-order"
 _STANDING = frozenset({"draft", "active", "on-hold"})
 
 
@@ -22,7 +24,8 @@ _STANDING = frozenset({"draft", "active", "on-hold"})
 class Repeats:
     """Sorts candidates into new orders and orders that are held back by what already stands.
 
-    `kept` are held back by an order of ours; `superseded` are our drafts that a new one takes the place of.
+    `kept` are held back by an order of ours; `superseded` are our drafts that a new one takes the place of; `facts` are
+    the orders that were looked at, whatever came of it.
     """
 
     record: Record
@@ -33,6 +36,7 @@ class Repeats:
     kept: list[Kept] = field(default_factory=list)
     superseded: list[Stored] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
     suppressed: bool = False
 
     def take(self, candidate: Candidate, kind: OrderKind, rules: Sequence[RuleOutcome]) -> None:
@@ -48,6 +52,7 @@ class Repeats:
         drafts = [held for held in same if held.ours and held.content["status"] == "draft"]
         shown = [held for held in same if held not in drafts]
         shown += decided if self.ladder.presses(order.priority) else []
+        self.facts += self._said([*drafts, *shown])
         self.superseded += drafts
         self.orders.append(_with(order, tuple(shown), tuple(held.id for held in drafts)))
 
@@ -72,7 +77,7 @@ class Repeats:
         authored = [held.content.get("authoredOn")]
         authored += [task.content.get("authoredOn") for task in self.record.of("Task") if _focus(task) == held.local]
         stated = [read_moment(text, UTC) for text in authored if text and "T" in text]
-        known = [moment.start for moment in stated if moment is not None and moment.start <= self.at]
+        known = [said.start for said in stated if said is not None and said.start <= self.at]
         return known[0] if known else held.received
 
     def _settles(self, held: Stored, order: Order, rules: Sequence[RuleOutcome]) -> bool:
@@ -83,12 +88,25 @@ class Repeats:
 
     def _hold_back(self, order: Order, holding: Sequence[Stored]) -> None:
         self.suppressed = True
+        facts = self._said(holding)
+        self.facts += facts
         ours = [held for held in holding if held.ours]
         if ours:
             self.kept.append(Kept(ours[0], order))
-        else:
-            facts = tuple(Fact("standing-order", held.id, None, None, (held,)) for held in holding)
-            self.concerns.append(Concern("duplicate", "R16", order.key, facts))
+        if not any(held.content["status"] == "draft" for held in ours):
+            self.concerns.append(Concern("duplicate", "R16", order.key, tuple(facts)))
+
+    def _said(self, orders: Iterable[Stored]) -> list[Fact]:
+        """Orders on file as facts: in which status and how urgent, since when, and which version says so."""
+        return [Fact(STANDING, _state(held.content), None, self._dated(held), (held,)) for held in orders]
+
+    def _dated(self, held: Stored) -> str:
+        return str(held.content.get("authoredOn") or moment(self._since(held)))
+
+
+def _state(order: Json) -> str:
+    """`active-stat`: the status alone would be read as an answer's code."""
+    return "-".join(filter(None, [order["status"], order.get("priority")]))
 
 
 def basis(rules: Iterable[RuleOutcome]) -> str:

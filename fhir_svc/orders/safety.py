@@ -181,8 +181,12 @@ def _settled(
     said |= dict.fromkeys(passage.unclear - passage.touched, Outcome.CANNOT_TELL)
     said["R16"] = Outcome.MET if repeats.suppressed else earlier.outcome
     said["R43"] = Outcome.MET if revised else Outcome.NOT_MET
+    shown = {"R16": (*earlier.facts, *repeats.facts)}
     said |= dict.fromkeys(passage.rules - said.keys(), Outcome.NOT_MET)
-    return [replace(rule, outcome=said.get(rule.id, rule.outcome)) for rule in rules.values()]
+    return [
+        replace(rule, outcome=said.get(rule.id, rule.outcome), facts=(*shown.get(rule.id, ()), *rule.facts))
+        for rule in rules.values()
+    ]
 
 
 def _without_draft(

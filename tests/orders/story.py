@@ -66,7 +66,10 @@ class Patient:
     def form(self, name, **answers):
         said = NO_RED_FLAG | {key.replace("_", "-"): value for key, value in answers.items()}
         items = [
-            {"linkId": key, "answer": [{"valueCoding": coding(value)}]}
+            {
+                "linkId": key,
+                "answer": [{"valueDecimal": value} if isinstance(value, int) else {"valueCoding": coding(value)}],
+            }
             for key, value in said.items()
             if value is not None
         ]
@@ -133,6 +136,10 @@ class News:
     @staticmethod
     def _is_review(task):
         return task["code"]["coding"][0]["code"] == "review"
+
+
+def answer(value):
+    return {"valueDecimal": value} if isinstance(value, int) else {"valueCoding": coding(value)}
 
 
 def coding(value):
