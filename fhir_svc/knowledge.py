@@ -43,7 +43,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "message-unclear": (),
     "recorded": ("types",),
     "recent-study": ("types", "codes", "of"),
-    "session-count": ("types", "codes", "windows"),
+    "session-count": ("types", "codes"),
     "alerted": ("values", "windows"),
     "waiting-orders": ("statuses", "values", "of"),
     "withdrawn": (),

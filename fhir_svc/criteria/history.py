@@ -185,13 +185,14 @@ def _other_words(declared: Declaration) -> tuple[str, ...]:
 
 
 def session_count(case: Case, declared: Declaration) -> Reading:
-    """Kind `session-count`: distinct dates in the window; unknown where a date does not say whether it is inside."""
+    """Kind `session-count`: distinct dates in the window, else ever; unknown where one may lie inside or not."""
+    window = declared.windows[0] if declared.windows else Window()
     dates: set[Any] = set()
     sources = []
     for entry in _sessions(case, declared):
         if entry.moment is None:
             return Reading(sources=(entry.stored,), unusable=True)
-        inside = case.inside(entry.moment, declared.windows[0])
+        inside = case.inside(entry.moment, window)
         if inside is None or (inside and not entry.moment.is_whole_day):
             return Reading(sources=(entry.stored,), unusable=True)
         if inside:

@@ -33,7 +33,14 @@ NOT_DECIDING = {  # words for people, and what a publisher says of the artefact:
     "experimental",
 }
 ORDERS = {"mri-l-wo": "mri-l-wwo", "mri-l-wwo": "mri-l-wo", "ctm-l": "mri-l-wo"}
-LEVELS = {"EMERGENCY": "SAME_DAY", "SAME_DAY": "URGENT", "URGENT": "SOON", "SOON": "ROUTINE", "ROUTINE": "SOON"}
+LEVELS = {
+    "EMERGENCY": "SAME_DAY",
+    "SAME_DAY": "URGENT",
+    "URGENT": "SOON",
+    "SOON": "ROUTINE",
+    "ROUTINE": "SOON",
+    "SELF_CARE": "ROUTINE",
+}
 PRIORITIES = {"stat": "asap", "asap": "urgent", "urgent": "routine", "routine": "urgent"}
 ANSWERS = {"yes": "no", "no": "yes", "none": "both", "both": "one", "one": "both"}
 OPERATORS = {"<=": "<", ">=": ">", "<": "<=", ">": ">=", "!=": "=", "=": "!=", " and ": " or ", " or ": " and "}
@@ -55,10 +62,33 @@ def of_artefacts(artefacts: list[dict[str, Any]]) -> Iterator[Mutant]:
     for index, artefact in enumerate(artefacts):
         if (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
             for path, was, becomes in _walk(artefact, ()):
+                if _only_adds_days_of_the_window_before(artefact, path, was, becomes):
+                    continue
                 names = _names(artefact, path)
                 place = " ".join([*names, ".".join(str(step) for step in path[-3:])])
                 name = f"{artefact['resourceType']}: {place}: {_difference(str(was), str(becomes))}"
                 yield Mutant(name, _replacing(index, path, becomes), names[0] if names else "")
+
+
+def _only_adds_days_of_the_window_before(
+    artefact: dict[str, Any], path: tuple[Any, ...], was: Any, becomes: Any
+) -> bool:
+    """Whether a later window begins earlier, among the days of the one before it.
+
+    It is looked at only where the window before is empty, so that those days hold nothing.
+    """
+    if artefact["resourceType"] != "Library" or "valueDuration" not in path or becomes <= was:
+        return False
+    windows = [each for each in artefact["extension"][path[1]]["extension"] if each["url"] == "window"]
+    here = artefact["extension"][path[1]]["extension"][path[3]]
+    if here not in windows[1:] or _kind(artefact["extension"][path[1]]) != "highest":
+        return False
+    ends = {each["url"]: each.get("valueDuration") for each in windows[windows.index(here) - 1]["extension"]}
+    return here["extension"][path[5]]["url"] == "since" and here["extension"][path[5]]["valueDuration"] == ends["until"]
+
+
+def _kind(fact: dict[str, Any]) -> str:
+    return next(str(each["valueCode"]) for each in fact["extension"] if each["url"] == "kind")
 
 
 def _replacing(index: int, path: tuple[Any, ...], value: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
@@ -100,6 +130,9 @@ def _names(artefact: dict[str, Any], path: tuple[Any, ...]) -> list[str]:
 def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     if isinstance(node, dict):
         if str(node.get("url", "")).endswith("/StructureDefinition/example"):
+            return
+        if node.get("url") == "rank":  # of ranks the order alone counts: the mistake is to swap them
+            yield (*path, "valueInteger"), node["valueInteger"], {1: 3, 2: 0}[node["valueInteger"]]
             return
         for key, value in node.items():
             if key not in NOT_DECIDING:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fhir_svc.errors import Broken
 from tests.criteria.cases.building import CLAUDICATION, STENOSIS, calm, day, injection, report
 from tests.criteria.cases.checking import record_of, run
 
@@ -78,3 +79,23 @@ def test_a_choice_that_mattered_nowhere_is_shown_nowhere():
     shown = {name for rule in seen.rules for name in facts(seen, rule)}
     assert "unknown-implant-swaps" in shown
     assert "clock-tolerance" not in shown
+
+
+RANGES = {
+    "clock-tolerance": (0, 15),
+    "late-stat-minutes": (5, 60),
+    "epidural-cap": (1, 6),
+    "imaging-window-days": (30, 365),
+    "walking-decline-percent": (5, 30),
+    "young-age": (18, 60),
+}
+
+
+@pytest.mark.parametrize(("name", "lowest", "highest"), [(name, *ends) for name, ends in RANGES.items()])
+def test_a_site_chooses_within_the_range_of_a_value_and_not_beyond(name, lowest, highest):
+    record = record_of([calm()])
+    for value in (lowest, highest):
+        assert run(record, values={name: value}).level == "ROUTINE"
+    for value in (lowest - 1, highest + 1):
+        with pytest.raises(Broken):
+            run(record, values={name: value})
