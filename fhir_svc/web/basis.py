@@ -16,6 +16,7 @@ from fhir_svc.record import Stored
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.web import trace
+from fhir_svc.web.negotiation import version_number
 from fhir_svc.web.trace import TracedFact, TracedRule
 from fhir_svc.web.wording import Wording
 from fhir_svc.web.worklist import text_of
@@ -190,9 +191,10 @@ def changes_by_hand(tx: Connection, tenant: str, order: Stored) -> list[tuple[st
 def source(reference: str) -> Source | None:
     """A versioned reference taken apart; None for anything else."""
     parts = reference.split("/")
-    if len(parts) != 4 or parts[2] != "_history" or not parts[3].isdigit():  # noqa: PLR2004 - Type/id/_history/n
+    number = version_number(parts[-1])
+    if len(parts) != 4 or parts[2] != "_history" or number is None:  # noqa: PLR2004 - Type/id/_history/n
         return None
-    return Source(parts[0], parts[1], int(parts[3]))
+    return Source(parts[0], parts[1], number)
 
 
 def _rule(knowledge: Knowledge, words: Wording, criteria: str, rule: TracedRule) -> ReadRule:

@@ -21,7 +21,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import artefact_reads, negotiation, replies, searching
 from fhir_svc.web.accept import Again, Carried, accept, receipt, told
-from fhir_svc.web.negotiation import Prefer
+from fhir_svc.web.negotiation import Prefer, version_number
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, check, served
@@ -144,15 +144,16 @@ def _got(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
 
 def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
     kind, _, rest = entry.url.partition("?")[0].partition("/")
-    resource_id, _, version = rest.partition("/_history/")
+    resource_id, versioned, version = rest.partition("/_history/")
     given = services()
     stored: Stored | None
     if kind == AUDIT:
         raise Unprocessable("The audit is not read in Bundles.")
     if kind in ARTEFACTS:
         stored = artefact_reads.read(given.knowledge, kind, resource_id)
-    elif version.isdigit():
-        stored = resources.vread(tx, got.tenant.name, kind, resource_id, int(version))
+    elif versioned:
+        number = version_number(version)
+        stored = resources.vread(tx, got.tenant.name, kind, resource_id, number) if number else None
     else:
         stored = resources.read(tx, got.tenant.name, kind, resource_id)
     if stored is None:

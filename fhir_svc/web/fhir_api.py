@@ -48,9 +48,10 @@ def read(kind: str, resource_id: str) -> Response:
 def vread(kind: str, resource_id: str, version: str) -> Response:
     """Read one version."""
     actor = _reader(kind, "r")
-    if not version.isascii() or not version.isdigit() or len(version) > 9:  # noqa: PLR2004 - no such version
+    number = negotiation.version_number(version)
+    if number is None:
         raise NotFound(NOTHING)
-    return _version(_one(actor, kind, resource_id, int(version)))
+    return _version(_one(actor, kind, resource_id, number))
 
 
 @blueprint.get("/<kind>/<resource_id>/_history")

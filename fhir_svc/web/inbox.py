@@ -26,6 +26,7 @@ from fhir_svc.web.acts import screening
 from fhir_svc.web.acts import sign as signing
 from fhir_svc.web.acts.case import patient_of, physician, read_order
 from fhir_svc.web.login import confirmed
+from fhir_svc.web.negotiation import version_number
 from fhir_svc.web.services import Services, services
 from fhir_svc.web.sources import describe
 from fhir_svc.web.wording import wording
@@ -175,19 +176,19 @@ def complete(task_id: str) -> Response:
     return pages.go(url_for("inbox.review_page", task_id=task_id))
 
 
-@blueprint.get("/inbox/sources/<kind>/<resource_id>/<int:version>")
-def source_page(kind: str, resource_id: str, version: int) -> Response:
+@blueprint.get("/inbox/sources/<kind>/<resource_id>/<version>")
+def source_page(kind: str, resource_id: str, version: str) -> Response:
     """A version of a received resource, as plain questions and answers; its narrative is never shown."""
-    actor, given = pages.need(Role.PHYSICIAN), services()
+    actor, given, number = pages.need(Role.PHYSICIAN), services(), version_number(version)
     with given.database.reading() as tx:
-        stored = resources.vread(tx, actor.tenant, kind, resource_id, version)
+        stored = resources.vread(tx, actor.tenant, kind, resource_id, number) if number else None
         current = resources.read(tx, actor.tenant, kind, resource_id)
         clock = views.clock_of(tx, actor)
     if stored is None or current is None:
         raise NotFound("There is no such source.")
     trail.leave_alone(Told("vread", [stored.reference], patient_of(stored.content) or None), actor)
     rows = describe(stored.content, wording(given.knowledge))
-    newest = current.version == version
+    newest = current.version == number
     return pages.show("source.html", stored=stored, rows=rows, newest=newest, clock=clock)
 
 
@@ -209,7 +210,7 @@ def _again(given: Services, actor: Actor) -> Actor:
 
 
 def _version() -> int:
-    version = request.form.get("version", "")
-    if not version.isdigit():
+    number = version_number(request.form.get("version", ""))
+    if number is None:
         raise PreconditionFailed("It has changed since you saw it; read it again.", error="version-changed")
-    return int(version)
+    return number

@@ -28,6 +28,11 @@ class Prefer:
     respond_async: bool = False
 
 
+def version_number(text: str) -> int | None:
+    """The number of a version; None for a text that can be none, however long it is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None  # noqa: PLR2004 - as VERSION
+
+
 def prefer() -> Prefer:
     """Read `Prefer`; what it does not know it ignores, as RFC 7240 says."""
     wanted: dict[str, str] = {}

@@ -51,9 +51,10 @@ def read(resource_id: str) -> Response:
 @blueprint.get("/<resource_id>/_history/<version>")
 def vread(resource_id: str, version: str) -> Response:
     """Read one version."""
-    if not version.isascii() or not version.isdigit() or len(version) > 9:  # noqa: PLR2004 - no such version
+    number = negotiation.version_number(version)
+    if number is None:
         raise NotFound(NOTHING)
-    return _version(_seen("vread", resource_id, int(version))[0])
+    return _version(_seen("vread", resource_id, number)[0])
 
 
 @blueprint.get("/<resource_id>/_history")

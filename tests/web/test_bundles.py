@@ -73,6 +73,15 @@ def test_a_transaction_may_read_what_it_wrote(house):
     assert written["response"]["status"] == "201 Created"
 
 
+@pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "²", "x", "-1", ""])
+def test_a_version_that_can_be_none_is_not_found(house, version):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    read = ("GET", f"Observation/o1/_history/{version}", None)
+    answer = house.call("POST", "/fhir", transaction(read, kind="batch"))
+    assert [entry["response"]["status"][:3] for entry in answer.json["entry"]] == ["404"]
+    assert house.call("POST", "/fhir", transaction(read)).status_code in {200, 404}
+
+
 def test_conditions_inside_a_transaction_find_what_is_stored(house):
     house.call("PUT", "/fhir/Patient/p1", patient(id="p1"))
     bundle = transaction(

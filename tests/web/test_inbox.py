@@ -205,6 +205,14 @@ def test_what_was_shown_is_what_is_signed(ward):
     assert ward.read("ServiceRequest", draft).content["status"] == "draft"
 
 
+@pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "²", "-1", ""])
+def test_a_version_that_can_be_none_is_told_so(ward, version):
+    draft, session = ward.draft(), ward.session()
+    assert session.page(f"/inbox/drafts/{draft}/decline", version=version, reason="other").status_code == 412
+    assert session.page(f"/inbox/sources/QuestionnaireResponse/form-p1/{version}").status_code == 404
+    assert ward.read("ServiceRequest", draft).version == 1
+
+
 def test_changed_evidence_takes_the_signature_away_and_says_why(ward):
     draft, session = ward.draft(), ward.session()
     page = session.page(f"/inbox/drafts/{draft}")
