@@ -17,7 +17,7 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
-from workers import escalate, evaluate, notify, watchdog, write_back
+from workers import escalate, evaluate, notify, reconcile, watchdog, write_back
 from workers.desk import configure_logs
 from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, NOTIFY, TASKS, URGENT, WRITE_BACK, celery
@@ -44,9 +44,13 @@ def make_app(broker_url: str, equipment: Equipment) -> Celery:
     def notify_row(work_id: str) -> None:
         notify.run(equipment, work_id)
 
+    def reconcile_rows(work_id: str) -> None:
+        reconcile.run(equipment, work_id)
+
     app.task(name=TASKS["escalate"], time_limit=escalate.LIMIT)(escalate_row)
     app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
     app.task(name=TASKS["notify"], time_limit=notify.LIMIT)(notify_row)
+    app.task(name=TASKS["reconcile"], time_limit=reconcile.LIMIT)(reconcile_rows)
     app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
     return app
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fhir_svc.ehr.client import CapabilityCache
+from fhir_svc.ehr.replies import NotNow, Unclear
 from fhir_svc.ehr.token import Anonymous, Authorization, BackendServices
 from fhir_svc.errors import Broken
 from fhir_svc.store.tenants import Tenant
 
 _OPEN_AFTER = 8  # failures in a row that an EHR sees of one worker, its processes taken together
+_SHORTEST_WAIT = 1.0  # seconds until what an EHR did not take is tried again
 _LONGEST_PAUSE = 30.0  # seconds after which an EHR that failed is tried again
 
 
@@ -53,6 +56,23 @@ class Ehrs:
     def breaker(self, tenant: Tenant) -> Breaker:
         """The breaker of a tenant's EHR."""
         return self._breakers.setdefault(tenant.ehr_base, Breaker(max(1, _OPEN_AFTER // self.writers)))
+
+    @contextmanager
+    def asked(self, tenant: Tenant) -> Iterator[None]:
+        """While a tenant's EHR is being asked: NotNow where it is left alone, and how it answers is remembered."""
+        breaker = self.breaker(tenant)
+        if breaker.pause():
+            raise NotNow("the EHR is left alone for a while", retry_after=breaker.pause(), error="ehr-breaker-open")
+        try:
+            yield
+        except (NotNow, Unclear) as trouble:
+            trouble.retry_after = max(trouble.retry_after, breaker.failed(trouble.retry_after), _SHORTEST_WAIT)
+            self.capabilities.forget(tenant.ehr_base)
+            raise
+        except Broken:
+            breaker.worked()
+            raise
+        breaker.worked()
 
     def authorization(self, tenant: Tenant) -> Authorization:
         """Who we are towards a tenant's EHR; keeps its token between deliveries."""

@@ -13,18 +13,22 @@ from kombu.entity import Exchange, Queue
 from redis import Redis
 
 URGENT, EVALUATE, WRITE_BACK, NOTIFY = "urgent", "evaluate", "write_back", "notify"
+RECONCILE = "reconcile"  # a kind of row; it talks to the EHR as deliveries do, in their queue
 TASKS = {
     "evaluate": "fhir_svc.evaluate",
     "clock": "fhir_svc.evaluate",
     "write_back": "fhir_svc.write_back",
     "escalate": "fhir_svc.escalate",
     "notify": "fhir_svc.notify",
+    "reconcile": "fhir_svc.reconcile",
 }
 
 
 def queue_of(kind: str, *, urgent: bool) -> str:
     """The queue of a row: urgent evaluations never stand behind others, neither behind slow EHRs or subscribers."""
-    if kind in {WRITE_BACK, NOTIFY}:
+    if kind in {WRITE_BACK, RECONCILE}:
+        return WRITE_BACK
+    if kind == NOTIFY:
         return kind
     return URGENT if urgent else EVALUATE
 

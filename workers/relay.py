@@ -2,7 +2,7 @@
 
 Two relays do no harm: a row told twice is claimed once. A broker that is down or full is tried again; meanwhile rows
 stay due. It also does what nobody's message starts: expired leases, deferred Tasks, escalations,
-heartbeats of subscriptions, tidying.
+heartbeats of subscriptions, looking for delivered orders, tidying.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import Settings
 from fhir_svc.store import work
 from fhir_svc.store.database import Database
-from workers import escalate, housekeeping, notify
+from workers import escalate, housekeeping, notify, reconcile
 from workers.desk import Desk, configure_logs
 from workers.queues import EVALUATE, NOTIFY, TASKS, WRITE_BACK, celery, queue_of, waiting
 
@@ -34,6 +34,7 @@ _LOT = 5  # deliveries for one message: whoever hears it takes more than one
 _FULL = 20  # messages in a queue beyond which more would only pile up and be told twice: rows stay due
 _BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY, _TIDY_EVERY = 1.0, 5.0, 3600.0  # seconds
+_RECONCILE_EVERY = 300.0  # seconds; when each order is looked for stands with it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
 log = structlog.get_logger("fhir_svc.relay")
 
@@ -52,6 +53,7 @@ class Relay:
         self._next_sweep = 0.0
         self._next_report = 0.0
         self._next_tidy = 0.0
+        self._next_reconciliation = 0.0
 
     def stop(self) -> None:
         """End after the present look."""
@@ -110,6 +112,9 @@ class Relay:
                 work.heartbeat(tx, self._desk.worker, "relay", progressed=True)
             escalate.sweep(self._desk)
             notify.sweep(self._desk)
+        if moment >= self._next_reconciliation:
+            self._next_reconciliation = moment + _RECONCILE_EVERY
+            reconcile.sweep(self._desk)
         if moment >= self._next_tidy:
             self._next_tidy = moment + _TIDY_EVERY
             housekeeping.tidy(self._desk)

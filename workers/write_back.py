@@ -17,30 +17,24 @@ from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.ehr.client import DEADLINE, EhrClient
 from fhir_svc.ehr.delivery import deliver
 from fhir_svc.ehr.outbound import shape
-from fhir_svc.ehr.replies import Changed, Copy, Never, NotNow, Unclear
+from fhir_svc.ehr.replies import Copy, Never
 from fhir_svc.errors import Broken
-from fhir_svc.orders.external_change import ENDED, UNDELIVERED, review_task
-from fhir_svc.orders.identity import derived
-from fhir_svc.orders.writes import Write
 from fhir_svc.record import Stored
 from fhir_svc.store import delivery, resources, tenants, work, work_lot
-from fhir_svc.store.database import Connection, now
+from fhir_svc.store.database import Connection
 from fhir_svc.store.delivery import Copied, Delivery
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.store.work import AFTERWARDS, Claim
 from workers.attempt import Lots, Step, attempt_lots, carry
 from workers.equipment import Equipment
 from workers.names import Directory, find_patient, patients_to_find
-from workers.writing import leave_delivery, leave_escalation, write
+from workers.undelivered import ask_for_review
 
 LEASE = timedelta(seconds=30)  # longer than the limit, which is longer than the client's deadline of 20
 LIMIT = 25  # seconds until Celery kills the process
 _LOT = 20  # rows claimed and recorded together
 _BEGIN_WITHIN = 3.0  # seconds in which deliveries begin; with a deadline of 20 for the last it stays below the limit
 _OPTIONAL = frozenset({"Task", "Provenance"})  # delivered only where the EHR says that it takes them
-_SHORTEST_WAIT = 1.0  # seconds
-_SIGNED = "active"
-_SEVERAL, _GONE = "ehr-several-copies", "ehr-copy-gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +110,8 @@ def _deliver(equipment: Equipment, claims: Sequence[Claim], until: float, *, beg
 
 
 def _carry_over(equipment: Equipment, client: EhrClient, parcel: _Parcel) -> Copy | None:
-    breaker = equipment.ehrs.breaker(parcel.tenant)
-    if breaker.pause():
-        raise NotNow("the EHR is left alone for a while", retry_after=breaker.pause(), error="ehr-breaker-open")
-    try:
-        copy = _send(equipment, client, parcel)
-    except (NotNow, Unclear) as trouble:
-        trouble.retry_after = max(trouble.retry_after, breaker.failed(trouble.retry_after), _SHORTEST_WAIT)
-        equipment.ehrs.capabilities.forget(parcel.tenant.ehr_base)
-        raise
-    except Broken:
-        breaker.worked()
-        raise
-    breaker.worked()
-    return copy
+    with equipment.ehrs.asked(parcel.tenant):
+        return _send(equipment, client, parcel)
 
 
 def _pack(tx: Connection, claims: Sequence[Claim]) -> dict[tuple[str, ...], _Parcel | Exception]:
@@ -207,38 +189,5 @@ def _found(one: _Delivered) -> Iterator[Copied]:
 
 def _give_up(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
     """A draft stays in the inbox; a physician sees what was changed there, or signed or ended here and not there."""
-    _ask_for_review(equipment, tx, claim, code)
+    ask_for_review(equipment, tx, claim.tenant, claim.subjects[0], claim.patient, code=code)
     equipment.audit(tx, claim.tenant, Told("write-back", [claim.subjects[0]], claim.patient, FAILED, code))
-
-
-def _ask_for_review(equipment: Equipment, tx: Connection, claim: Claim, code: str) -> None:
-    type_, _, id_ = claim.subjects[0].partition("/")
-    left = resources.read(tx, claim.tenant, type_, id_)
-    if left is None or claim.patient is None:
-        return
-    if code == Changed.error:
-        asking: dict[str, Any] = {}
-    elif type_ == "ServiceRequest" and left.content.get("status") == _SIGNED:
-        asking = {"reason": UNDELIVERED, "once": (left.local,)}
-    elif type_ == "ServiceRequest" and _may_stand(left, delivery.known(tx, claim.tenant, left.local), code):
-        asking = {"reason": UNDELIVERED, "once": (left.local, left.content["status"])}
-    else:
-        return
-    approval = resources.read(tx, claim.tenant, "Task", derived("Task", "approve", id_))
-    task = review_task(
-        equipment.knowledge,
-        left,
-        subject=f"Patient/{claim.patient}",
-        guidance=approval.content.get("reasonReference") if approval else None,
-        at=now(tx),
-        **asking,
-    )
-    if write(tx, claim.tenant, claim.patient, Write(task)):
-        leave_escalation(tx, equipment.knowledge, claim.tenant, task)
-        leave_delivery(tx, claim.tenant, claim.patient, task)
-
-
-def _may_stand(left: Stored, known: Delivery | None, code: str) -> bool:
-    """Whether the EHR may still hold, as something to be carried out, an order that was ended here."""
-    there = (known is not None and known.ehr_id is not None) or "requester" in left.content or code == _SEVERAL
-    return left.content.get("status") in ENDED and there and code != _GONE

@@ -16,6 +16,7 @@ from fhir_svc.record import Json, Stored
 
 REASON = "external-change"
 UNDELIVERED = "delivery"
+SEVERAL = "several-copies"
 _PRIORITY = "asap"
 ENDED = frozenset({"revoked", "entered-in-error"})
 _SIGNED = frozenset({"active", "on-hold"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -11,8 +12,11 @@ from sqlalchemy import Connection, Select, bindparam, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.store.bulk import listing, one_of
-from fhir_svc.store.clock import clock
+from fhir_svc.store.clock import clock, later
 from fhir_svc.store.tables import deliveries
+
+FIRST_CHECK = timedelta(hours=1)  # after a delivery, until it is looked whether the EHR still holds it
+_CHECKED = "ServiceRequest/"  # orders: what would be done twice, or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,10 @@ _FOUND = ("local", "ehr_id", "ehr_version", "delivered_version")
 @cache
 def _noting(dialect: str) -> Any:
     statement: Any = postgresql.insert(deliveries) if dialect == "postgresql" else sqlite.insert(deliveries)
-    statement = statement.values({name: bindparam(name) for name in ("tenant", *_FOUND)} | {"at": clock()})
+    local: Any = bindparam("local")
+    check = case((local.startswith(_CHECKED), later(FIRST_CHECK)), else_=None)
+    fixed = {"local": local, "at": clock(), "check_at": check}
+    statement = statement.values({name: bindparam(name) for name in ("tenant", *_FOUND)} | fixed)
     new = statement.excluded
     newest = case(
         (deliveries.c.delivered_version > new.delivered_version, deliveries.c.delivered_version),
@@ -93,5 +100,6 @@ def _noting(dialect: str) -> Any:
             "ehr_version": func.coalesce(new.ehr_version, deliveries.c.ehr_version),
             "delivered_version": newest,
             "at": new.at,
+            "check_at": new.check_at,
         },
     )

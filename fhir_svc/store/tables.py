@@ -246,6 +246,7 @@ workers = Table(
     _moment("started"),
     _moment("seen"),
     _maybe_moment("progressed"),
+    _maybe("trouble"),  # the code of what is wrong although it works
 )
 
 deliveries = Table(
@@ -257,7 +258,10 @@ deliveries = Table(
     _maybe("ehr_version"),
     Column("delivered_version", Integer),
     _moment("at"),
+    _maybe_moment("check_at"),  # when to look whether it is still there; null: not at all
+    Column("lost", Integer, nullable=False, server_default="0"),  # how often it was not
     PrimaryKeyConstraint("tenant", "local"),
+    Index("ix_deliveries_check", "tenant", "check_at"),
 )
 
 tenants = Table(

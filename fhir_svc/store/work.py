@@ -29,6 +29,7 @@ from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers
 MAX_ATTEMPTS = 5
 REPUBLISH = timedelta(seconds=5)
 LATEST_WINS = frozenset({"clock", "write_back", "notify"})  # kinds of which a lane needs one open row only
+ONE_PER_TENANT = frozenset({"reconcile"})  # kinds of which a tenant's rows share a lane
 EVALUATES = frozenset({"evaluate", "clock"})
 AFTERWARDS = ("Task", "Provenance")  # deliveries of these name those of other types, which therefore go first
 RANK = case(*((work.c.subject.startswith(f"{kind}/"), 1) for kind in AFTERWARDS), else_=0)
@@ -64,7 +65,7 @@ def add(
     not_before: datetime | None = None,
 ) -> str:
     """Add a row and give its opaque id. A clock or write-back row that nobody claimed yet is used again."""
-    lane = f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
+    lane = _lane(kind, subject, patient)
     if kind in LATEST_WINS:
         moment = clock() if not_before is None else literal(not_before, Moment())
         reused = _reuse(tx, tenant=tenant, kind=kind, subject=subject, lane=lane, urgent=urgent, moment=moment)
@@ -75,6 +76,12 @@ def add(
     told = {"timed": timed, "moment": not_before, "urgent": urgent}
     tx.execute(_ADDED, given | told)
     return work_id
+
+
+def _lane(kind: str, subject: str, patient: str | None) -> str:
+    if kind in ONE_PER_TENANT:
+        return kind
+    return f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
 
 
 def _new_id() -> str:

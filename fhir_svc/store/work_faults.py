@@ -66,6 +66,16 @@ def quarantine(tx: Connection, ids: Collection[str], *, error: str, worker: str 
     _leave(tx, ids, worker, state="quarantined", error=error)
 
 
+def arrest(tx: Connection, work_id: str, *, error: str) -> None:
+    """Due -> quarantined, for what nobody need try: it is known already that it takes an admin."""
+    tx.execute(
+        update(work)
+        .where(work.c.id == work_id, work.c.state == "due")
+        .values(state="quarantined", error=error, updated=clock())
+    )
+    _note(tx, work_id, actor=None, reason=error)
+
+
 def _leave(tx: Connection, ids: Collection[str], worker: str | None, **values: Any) -> list[Any]:
     statement = update(work).where(work.c.id.in_(ids), work.c.state == "leased")
     if worker is not None:
