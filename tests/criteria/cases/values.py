@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from tests.criteria.cases.building import calm, form, hours, woman
+from tests.criteria.cases.building import T, calm, day, form, hours, patient, temperature, weight, woman
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.windows import screened
+
+WEAK = {"rf-leg-weakness": "one", "rf-weakness-onset": "days", "rf-weakness-progress": "same"}
+SUDDEN, WORSE = {"rf-weakness-onset": "sudden"}, {"rf-weakness-progress": "worse"}
+FEVER = {"rf-fever-chills": "yes"}
+LOST = {"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"}
+
+
+def aged(years: int) -> Any:
+    return patient(f"{T.year - years}-01-15")
+
+
+def weights(before: Any, now: Any) -> list[Any]:
+    return [weight(before, day(200)), weight(now, day(3))]
+
 
 LINGERING = {
     "rf-saddle-numbness": ("yes", "no"),
@@ -66,4 +81,112 @@ ANSWERS = [
     ),
 ]
 
-TABLES = {"answers": ANSWERS}
+CAUDA = {
+    # onset, unchanged and already assessed: acute (R01), late or at risk (R01b)
+    ("within-14-days", None): (True, False),
+    ("unsure", None): (True, False),
+    (None, None): (True, False),
+    ("15-days-to-3-months", None): (False, True),
+    ("15-days-to-3-months", "yes"): (False, True),
+    ("over-3-months", None): (False, True),
+    ("over-3-months", "no"): (False, True),
+    ("over-3-months", "yes"): (False, False),
+}
+"""R01: acute unless the onset is known to be older; exempt is what is over 3 months old, unchanged and assessed."""
+
+
+def cauda() -> Iterator[Case]:
+    items = (("saddle-numbness", "yes"), ("bladder-change", "new-leakage"), ("bladder-change", "reduced-sensation"))
+    for item, value in (*items, ("bowel-change", "leakage"), ("bowel-change", "no-urge")):
+        short = item.partition("-")[0]
+        for (onset, stable), (acute, late) in CAUDA.items():
+            answers = {f"rf-{item}": value, f"rf-{short}-onset": onset, f"rf-{short}-stable": stable}
+            name = f"{item} {value}, onset {onset}, assessed {stable}"
+            yield Case(name, [calm(answers)], facts={"cauda-equina-acute": acute, "cauda-equina-late": late})
+    old = {"rf-bladder-change": "cannot-pass", "rf-bladder-onset": "over-3-months", "rf-bladder-stable": "yes"}
+    yield Case("cannot pass urine: never exempt", [calm(old)], facts={"cauda-equina-late": True})
+
+
+EMERGENCIES = [
+    Case("calm", [calm()], facts={"emergency-established": False}),
+    Case("saddle numbness", [calm({"rf-saddle-numbness": "yes"})], facts={"emergency-established": True}),
+    Case("sudden and worse", [calm(WEAK | SUDDEN | WORSE)], facts={"emergency-established": True}),
+    Case("sudden, not worse", [calm(WEAK | SUDDEN)], facts={"emergency-established": False}),
+    Case("worse, not sudden", [calm(WEAK | WORSE)], facts={"emergency-established": False}),
+    Case("weak with fever", [calm(WEAK | FEVER)], facts={"emergency-established": True}),
+    Case("fever alone", [calm(FEVER)], facts={"emergency-established": False}),
+    Case("a major injury", [calm({"rf-trauma": "major"})], facts={"emergency-established": True}),
+    Case("a cold, pale leg", [calm({"rf-cold-pale-leg": "yes"})], facts={"emergency-established": True}),
+]
+"""R01, R02 (sudden and worse, or with fever), R05 (major), R07 (cold leg): EMERGENCY."""
+
+YES_SUMS = {
+    # what is answered, at the age of 40: points
+    "nc-leg-pain-walking": 1,
+    "nc-onset-over-6-months": 1,
+    "nc-bend-forward-relief": 2,
+    "nc-bend-backward-relief": -2,
+    "nc-standing-triggers": 2,
+}
+NOTHING = dict.fromkeys(YES_SUMS, "no")
+AGES = {59: 0, 60: 2, 61: 2, 69: 2, 70: 2, 71: 3, 72: 3}
+"""B.4 Sugioka: age 60-70 = 2, > 70 = 3; onset > 6 months 1; bending forward 2, backward -2; standing 2;
+claudication 1; urinary incontinence 1; positive at >= 7."""
+
+
+def sums() -> Iterator[Case]:
+    for age, points in AGES.items():
+        yield Case(f"{age} years", [aged(age), calm(NOTHING)], facts={"sugioka-sum": points})
+    for item, points in YES_SUMS.items():
+        yield Case(f"{item} alone", [aged(40), calm(NOTHING | {item: "yes"})], facts={"sugioka-sum": points})
+        unknown = [aged(40), calm(NOTHING | {item: None})]
+        least, most = min(points, 0), max(points, 0)
+        yield Case(
+            f"{item} unknown",
+            unknown,
+            facts={"sugioka-sum": None, "sugioka-least": least, "sugioka-most": most, "sugioka-positive": False},
+        )
+    for bladder, points in (("none", 0), ("new-leakage", 1), ("reduced-sensation", 0), ("cannot-pass", 0)):
+        answers = NOTHING | {"rf-bladder-change": bladder}
+        yield Case(f"bladder {bladder}", [aged(40), calm(answers)], facts={"sugioka-sum": points})
+
+
+SIX = NOTHING | {"nc-leg-pain-walking": "yes", "nc-bend-forward-relief": "yes", "nc-onset-over-6-months": "yes"}
+SUMS = [
+    *sums(),
+    Case("a sum of 6", [aged(60), calm(SIX)], facts={"sugioka-sum": 6, "sugioka-positive": False}),
+    Case("a sum of 7", [aged(71), calm(SIX)], facts={"sugioka-sum": 7, "sugioka-positive": True}),
+    Case(
+        "6, and an unknown item that gives no more",
+        [aged(60), calm(SIX | {"nc-bend-backward-relief": None})],
+        facts={"sugioka-least": 4, "sugioka-most": 6, "sugioka-positive": False},
+    ),
+    Case(
+        "5, and an unknown item that may give 2",
+        [aged(60), calm(SIX | {"nc-onset-over-6-months": "no", "nc-standing-triggers": None})],
+        facts={"sugioka-least": 5, "sugioka-most": 7, "sugioka-positive": None},
+    ),
+    Case(
+        "7, and an unknown item that may take none",
+        [aged(71), calm(SIX | {"nc-standing-triggers": None})],
+        facts={"sugioka-least": 7, "sugioka-most": 9, "sugioka-positive": True},
+    ),
+]
+
+CONFLICTS = [
+    Case("38.0 against no fever", [calm(), temperature("38.0")], no_flags="CONFLICT"),
+    Case("38.01 against no fever", [calm(), temperature("38.01")], flags="CONFLICT"),
+    Case("5.0 % lost, loss denied", [calm(), *weights(100, 95)], flags="CONFLICT"),
+    Case("4.9 % lost, loss denied", [calm(), *weights(100, "95.1")], no_flags="CONFLICT"),
+    Case("5.0 % lost, loss told", [calm(LOST), *weights(100, 95)], no_flags="CONFLICT"),
+    Case("4.9 % lost, loss told", [calm(LOST), *weights(100, "95.1")], flags="CONFLICT"),
+]
+"""R40; R03: a measured fever beats "no fever"; R31: weights under 5 % against an unintended yes."""
+
+TABLES = {
+    "answers": ANSWERS,
+    "R01": list(cauda()),
+    "emergency": EMERGENCIES,
+    "R10": SUMS,
+    "R40": CONFLICTS,
+}
