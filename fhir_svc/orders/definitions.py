@@ -11,7 +11,7 @@ from typing import Any
 from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.terms import codes, extensions, parts, system
-from fhir_svc.record import Json
+from fhir_svc.record import Json, Site
 
 ORDER_KEY = system("order-key")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "wk": timedelta(weeks=1)}
@@ -122,6 +122,24 @@ def ladder(knowledge: Knowledge) -> Ladder:
         levels=tuple(_level(held) for held in extensions(definition, "target-time")),
         repeat_after=duration(next(extensions(definition, "repeat-after"))),
     )
+
+
+def parameter(knowledge: Knowledge, site: Site, purpose: str) -> int | None:
+    """A number that the site may set, by what it is for (an extension of `task-approve`); None where none is named."""
+    found = _default(knowledge, purpose)
+    return None if found is None else int(site.values.get(*found))
+
+
+@lru_cache(maxsize=16)
+def _default(knowledge: Knowledge, purpose: str) -> tuple[str, int] | None:
+    name = next(iter(extensions(task_definition(knowledge, "task-approve"), purpose)), None)
+    if name is None:
+        return None
+    declared = [held for library in knowledge.all("Library") for held in extensions(library, "parameter")]
+    default = [value for held in declared if parts(held, "name") == [name] for value in parts(held, "default")]
+    if not default:
+        raise Broken("no Library declares a parameter that a Task names", error="unknown-parameter")
+    return name, int(default[0])
 
 
 @lru_cache(maxsize=16)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from fhir_svc.criteria.findings import Control, Findings
 from fhir_svc.decision import Decision, Kept, Order, Outcome, Review, RuleOutcome, Withdrawal
@@ -16,12 +15,13 @@ from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.amendments import unsupported
 from fhir_svc.orders.candidates import Candidate, covered, from_want, merged
 from fhir_svc.orders.controls import Passage
-from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, task_definition
+from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, parameter
+from fhir_svc.orders.expiry import overtaken, patience
 from fhir_svc.orders.imaging import Screened, screen
 from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, shown, turned_on
-from fhir_svc.orders.terms import extensions, parts
+from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Record, Site, Stored
 
 _SIGNED = frozenset({"active", "on-hold"})
@@ -54,6 +54,9 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
         because = distinct(found.reasons, reasons(kinds[found.key], own, diagnoses, knowledge))
         repeats.take(replace(found, reasons=because), kinds[found.key], own)
 
+    taken = {held.id for held in (*unfit, *displaced, *moved, *repeats.superseded)}
+    taken |= {kept.existing.id for kept in repeats.kept}
+    late = overtaken(record, rules, taken, findings.criteria, steps, findings.at, patience(knowledge, site))
     pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}
     passage.touched |= pregnant & _STANDS_ALONE
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
@@ -76,10 +79,11 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
         facts=findings.facts,
         missing=findings.missing,
         data_required=findings.data_required,
-        next_change=findings.next_change,
+        next_change=min(filter(None, (findings.next_change, late.next_change)), default=None),
         withdrawals=(
             *(Withdrawal(held, "source-withdrawn") for held in unfit),
             *(Withdrawal(held, "superseded") for held in (*displaced, *moved, *repeats.superseded)),
+            *(Withdrawal(held, "expired") for held in late.drafts),
         ),
         kept=tuple(repeats.kept),
     )
@@ -87,18 +91,10 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
 
 def suppression_days(knowledge: Knowledge, site: Site) -> int:
     """For how many days a completed study makes the same study a duplicate: the site's own value, else the default."""
-    name, default = _window(knowledge)
-    return int(site.values.get(name, default))
-
-
-@lru_cache(maxsize=16)
-def _window(knowledge: Knowledge) -> tuple[str, int]:
-    name = next(extensions(task_definition(knowledge, "task-approve"), "imaging-window"))
-    declared = [held for library in knowledge.all("Library") for held in extensions(library, "parameter")]
-    default = [value for held in declared if parts(held, "name") == [name] for value in parts(held, "default")]
-    if not default:
-        raise Broken("no Library declares the window of earlier imaging", error="unknown-parameter")
-    return name, int(default[0])
+    days = parameter(knowledge, site, "imaging-window")
+    if days is None:
+        raise Broken("no parameter is named for the window of earlier imaging", error="unknown-parameter")
+    return days
 
 
 def _kinds(findings: Findings, knowledge: Knowledge) -> Mapping[str, OrderKind]:

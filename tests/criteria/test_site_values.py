@@ -86,6 +86,7 @@ RANGES = {
     "late-stat-minutes": (5, 60),
     "epidural-cap": (1, 6),
     "imaging-window-days": (30, 365),
+    "draft-validity-days": (30, 365),
     "walking-decline-percent": (5, 30),
     "young-age": (18, 60),
 }
