@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field((), description="origins that browsers may call from, comma-separated")
     rate_per_second: float = Field(200.0, gt=0, description="budget of one client in one process, in requests")
     rate_burst: float = Field(1000.0, gt=0, description="how much of that budget may be spent at once")
+    events_kept_days: int = Field(30, ge=1, le=3650, description="days for which `$events` shows delivered events")
+    shadow_kept_days: int = Field(90, ge=1, le=3650, description="days for which shadow evaluations are kept")
 
     _signing: ECKey = PrivateAttr()
 
