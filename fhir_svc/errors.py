@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,11 @@ class FhirSvcError(Exception):
             Issue(code or type(self).code, error or type(self).error, text, expression),
         )
         self.headers: Mapping[str, str] = dict(headers or {})
+
+    def at(self, expression: str) -> Self:
+        """The same failure, about this place of the request."""
+        self.issues = tuple(replace(issue, expression=expression) for issue in self.issues)
+        return self
 
 
 class Rejected(FhirSvcError):  # noqa: N818 - says what happened to the request

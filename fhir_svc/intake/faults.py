@@ -48,6 +48,8 @@ class Fault(Enum):
     CONTAINED_MISSING = ("contained-missing", "value", 400)
     CONTAINED_CIRCULAR = ("contained-circular", "value", 400)
 
+    PARAMETER_UNKNOWN = ("parameter-unknown", "not-supported", 200)
+    PARAMETER_REPEATED = ("parameter-repeated", "business-rule", 422)
     MODIFIER_EXTENSION = ("modifier-extension", "extension", 422)
     IMPLICIT_RULES = ("implicit-rules", "not-supported", 422)
     VALUE_REQUIRED = ("value-required", "required", 422)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_svc.errors import Malformed, TooLarge
+from fhir_svc.errors import Malformed, Rejected, TooLarge
 from fhir_svc.intake.faults import Fault, Faults
 
 DEPTH_LIMIT = 40
@@ -24,11 +24,22 @@ _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _NOT_CONTROLS = bytes(set(range(256)) - (set(range(32)) - set(b"\t\n\r")))
+_BYTE = re.compile(r"\(byte (\d+)\)")
 _ESCAPED_CONTROL = re.compile(rb"\\(?:u00|[bf])")
 
 
-def read_json(raw: bytes, *, limit: int) -> dict[str, Any]:
-    """Parse one JSON object of at most `limit` bytes; Malformed (400) or TooLarge (413) otherwise."""
+def read_json(raw: bytes, *, limit: int, root: str = "Resource") -> dict[str, Any]:
+    """Parse one JSON object of at most `limit` bytes; Malformed (400) or TooLarge (413) otherwise.
+
+    `root` is the type that is to be read: what is not JSON has no closer place in FHIRPath.
+    """
+    try:
+        return _read(raw, limit)
+    except Rejected as refused:
+        raise refused.at(root) from refused.__cause__
+
+
+def _read(raw: bytes, limit: int) -> dict[str, Any]:
     if len(raw) > limit:
         raise _refused(Fault.BODY_TOO_LARGE, f"Send at most {limit} bytes.")
     _check_text(raw)
@@ -77,7 +88,9 @@ def _decode(raw: bytes) -> Any:
     except (msgspec.DecodeError, RecursionError) as fault:
         if _has_lone_surrogate(raw):
             raise _refused(Fault.JSON_CHARACTER, "Write characters beyond U+FFFF as a pair of surrogates.") from fault
-        raise _refused(Fault.JSON_MALFORMED, "Send strict JSON (RFC 8259).") from fault
+        found = _BYTE.search(str(fault))
+        where = f"; reading stopped at byte {found[1]}" if found else ""
+        raise _refused(Fault.JSON_MALFORMED, f"Send strict JSON (RFC 8259){where}.") from fault
 
 
 def _check_text(raw: bytes) -> None:

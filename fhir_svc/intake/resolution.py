@@ -56,6 +56,15 @@ def adopt(entry: Entry, found: str | None) -> Entry:
     return replace(entry, id=identity)
 
 
+def place_of(entries: Sequence[Entry], question: str) -> str | None:
+    """Where the first reference that asks this stands."""
+    for entry in entries:
+        for node, asked in subject.asked(entry, references.Spots.of(entry.resource)):
+            if asked == question:
+                return f"{locate(entry.resource, node, entry.location)}.reference"
+    return None
+
+
 def settle(entry: Entry, found: Mapping[str, str], faults: Faults) -> None:
     """Rewrite the references of an entry to what was found; refuse the conditional ones to which nothing was."""
     spots = references.Spots.of(entry.resource)

@@ -49,6 +49,7 @@ __all__ = [
     "Kind",
     "Reading",
     "Submission",
+    "place_of",
     "read_bundle",
     "read_single",
     "read_submit",
@@ -65,11 +66,16 @@ def read_single(
     condition: str | None = None,
     if_none_exist: str | None = None,
     if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Submission:
     """Read the body of a create (no `id`), an update (`id`) or a conditional update (`condition`)."""
     faults = Faults()
     if type not in TAKEN:
         faults.add(Fault.TYPE_NOT_TAKEN, "Send a resource of a type that this service takes.", f"{type}.resourceType")
+        faults.refuse()
+    if not isinstance(resource.get("resourceType"), str):
+        text = f"Send a resource with resourceType {type}."
+        faults.add(Fault.ELEMENT_MISSING, text, f"{type}.resourceType")
         faults.refuse()
     if str(resource.get("resourceType")) in reading.conformance.names - {type}:
         faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the URL's type.", f"{type}.resourceType")
@@ -87,6 +93,7 @@ def read_single(
         condition=condition,
         if_none_exist=if_none_exist,
         if_match=if_match,
+        if_none_match=if_none_match,
         named=own is not None,
     )
     return _accept(Kind.SINGLE, [entry], resource, type, reading, faults)
@@ -107,7 +114,8 @@ def read_bundle(bundle_: dict[str, Any], reading: Reading) -> Submission | Batch
 def read_submit(body: dict[str, Any], reading: Reading) -> Submission:
     """Read the body of `$submit`: a Bundle, bare or as Parameters `bundle`; types we do not use are ignored."""
     faults = Faults()
-    inner, path = _unwrap(body)
+    inner, path = _unwrap(body, faults)
+    faults.refuse()
     if inner is None:
         faults.add(
             Fault.BUNDLE_MISSING, "Send a Bundle, or Parameters with a parameter bundle.", "Parameters.parameter"
@@ -120,6 +128,11 @@ def read_submit(body: dict[str, Any], reading: Reading) -> Submission:
     bundle.check_identities(entries, faults)
     submission = _accept(Kind.SUBMIT, entries, bundle.stubbed(inner), path, reading, faults)
     return replace(submission, ignored=tuple(ignored))
+
+
+def place_of(submission: Submission, question: str) -> str | None:
+    """Where a conditional reference stands."""
+    return resolution.place_of(submission.writes, question)
 
 
 def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -> Submission:  # noqa: ARG001 - the same three for every caller
@@ -139,16 +152,22 @@ def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -
     return replace(submission, entries=tuple(entries), subject=patient, settled=True)
 
 
-def _unwrap(body: Node) -> tuple[Node | None, str]:
-    """Give the Bundle of a `$submit` and its place."""
+def _unwrap(body: Node, faults: Faults) -> tuple[Node | None, str]:
+    """Give the Bundle of a `$submit` and its place; a second one is a fault."""
     if body.get("resourceType") != "Parameters":
         return body, "Bundle"
+    found: tuple[Node | None, str] = None, "Parameters"
     parameters = body.get("parameter")
     for index, parameter in enumerate(parameters if isinstance(parameters, list) else ()):
-        if isinstance(parameter, dict) and parameter.get("name") == "bundle":
+        where = f"Parameters.parameter[{index}]"
+        if not isinstance(parameter, dict) or parameter.get("name") != "bundle":
+            faults.add(Fault.PARAMETER_UNKNOWN, "Ignored: only the parameter bundle is read here.", where)
+        elif found[0] is not None:
+            faults.add(Fault.PARAMETER_REPEATED, "Send one Bundle at a time.", where)
+        else:
             inner = parameter.get("resource")
-            return (inner if isinstance(inner, dict) else None), f"Parameters.parameter[{index}].resource"
-    return None, "Parameters"
+            found = (inner if isinstance(inner, dict) else None), f"{where}.resource"
+    return found
 
 
 def _open(given: Node, path: str, limit: int, types: Sequence[str], faults: Faults) -> list[Node]:

@@ -35,8 +35,17 @@ class _Asked:
 
 def meeting(dialect: str, tenant: str, kind: str, params: Sequence[tuple[str, str]]) -> Any:
     """SQL for "a resource of this tenant and type that meets all of these"."""
-    direct = [_direct(kind, name, value) for name, value in params if name.partition(":")[0] in EVERYWHERE]
-    asked = [_asked(tenant, kind, name, value) for name, value in params if name.partition(":")[0] not in EVERYWHERE]
+    direct: list[Any] = []
+    asked: list[_Asked] = []
+    for name, value in params:
+        own = name.partition(":")[0]
+        try:
+            if own in EVERYWHERE:
+                direct.append(_direct(kind, name, value))
+            else:
+                asked.append(_asked(tenant, kind, name, value))
+        except Malformed as failure:
+            raise failure.at(f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http") from None
     start = next((one for one in asked if one.selective and not one.absent), None)
     if start:  # its rows are of this tenant and type only
         rest = (_tested(one) for one in asked if one is not start)

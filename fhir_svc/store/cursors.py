@@ -37,5 +37,10 @@ def read(cursor: str, *kinds: Any) -> list[Any]:
         place = []
     fits = len(place) == len(kinds) and all(isinstance(one, kind) for one, kind in zip(place, kinds, strict=True))
     if not fits or any(isinstance(one, int) and not EVER <= one <= FOREVER for one in place):
-        raise Malformed("This page link is not one of ours: start the search again.", error="bad-cursor", code="value")
+        raise Malformed(
+            "This page link is not one of ours: start the search again.",
+            error="bad-cursor",
+            code="value",
+            expression="http._page",
+        )
     return place

@@ -85,7 +85,9 @@ def _term(kind: str, name: str) -> tuple[Any, bool, Any]:
     name = ALIASES.get((kind, name), name)
     parameter = INDEXED.get(kind, {}).get(name)
     if parameter is None:
-        raise Malformed("Results can't be sorted by this.", error="bad-sort", code="not-supported")
+        raise Malformed(
+            "Results can't be sorted by this.", error="bad-sort", code="not-supported", expression="http._sort"
+        )
     column, missing = _sort_column(name, parameter, descending=descending)
     lowest = func.max(column) if descending else func.min(column)
     mine = (rows.c.resource == resources.c.key, rows.c.field == f"{kind}.{name}")

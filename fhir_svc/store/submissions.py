@@ -88,9 +88,16 @@ def complete(
     tx: Connection, tenant: str, client: str, key: str, *, submission: str, raw: bytes, answer: Answer
 ) -> None:
     """Keep the bytes received as the record of `submission`, and the answer under the reserved key."""
+    remember(tx, tenant, client, key, answer, submission=submission)
+    keep(tx, tenant, client, submission=submission, raw=raw)
+
+
+def remember(
+    tx: Connection, tenant: str, client: str, key: str, answer: Answer, *, submission: str | None = None
+) -> None:
+    """Keep an answer under a reserved key; `submission` is what it answers, where that was just received."""
     mine = {"of": tenant, "from": client, "under": key, "submission": submission}
     tx.execute(_ANSWER, mine | {"status": answer.status, "headers": dict(answer.headers), "body": answer.body})
-    keep(tx, tenant, client, submission=submission, raw=raw)
 
 
 def keep(tx: Connection, tenant: str, client: str, *, submission: str, raw: bytes) -> None:

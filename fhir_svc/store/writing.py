@@ -30,7 +30,7 @@ class Put:
     """One resource to write.
 
     `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: Conflict if
-    the id exists.
+    the id exists. `place` is where in the request it stands, for a refusal to name.
     """
 
     resource: Mapping[str, Any]
@@ -38,6 +38,7 @@ class Put:
     ours: bool = False
     expected: int | None = None
     new: bool = False
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,15 @@ def _heads_of(dialect: str) -> Select[Any]:
 def _revise(task: Task, head: Any, moment: datetime) -> None:
     """Decide what a write does to a resource that exists."""
     if head.ours and not task.put.ours:
-        raise Conflict("This was written by the service itself and changes only here.", error="ours")
+        raise Conflict(
+            "This was written by the service itself and changes only here.", error="ours", expression=task.put.place
+        )
     if task.put.expected is not None and task.put.expected != head.version:
-        raise PreconditionFailed("This is no longer the current version: read it again.", error="version-conflict")
+        raise PreconditionFailed(
+            "This is no longer the current version: read it again.",
+            error="version-conflict",
+            expression=task.put.place,
+        )
     stored = None if head.source_updated is None else to_millis(head.source_updated)
     late = task.source is not None and stored is not None and task.source < stored
     changed = task.digest != head.digest
@@ -139,8 +146,10 @@ def _revise(task: Task, head: Any, moment: datetime) -> None:
 
 def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[Task], moment: datetime) -> list[Task]:
     """Insert the heads of new resources; gives back those whose id somebody else created meanwhile."""
-    if any(task.put.expected is not None for task in tasks):
-        raise PreconditionFailed("There is no such resource to update.", error="version-conflict")
+    for task in tasks:
+        if task.put.expected is not None:
+            text = "There is no such resource to update."
+            raise PreconditionFailed(text, error="version-conflict", expression=task.put.place)
     at = to_millis(moment)
     for task, key in zip(tasks, new_keys(tx, len(tasks)) if tasks else (), strict=True):
         task.key = key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Final
@@ -93,29 +93,43 @@ def accept(
 ) -> Response:
     """Carry a request out once, durably, and answer it; a copy of it gets the same answer.
 
-    A POST is known again by `Idempotency-Key` or by its content, an update by the key alone. `again` says what else may
-    be done with a copy that is known by its content.
+    A POST is known again by `Idempotency-Key` and by its content, an update by the key alone. `again` says what else
+    may be done with a copy that is known by its content.
     """
     actor, given = caller(), services()
-    key = _key(raw, fresh=request.method == "PUT" or again is Again.ALWAYS)
+    keys = _keys(raw, fresh=request.method == "PUT" or again is Again.ALWAYS)
     try:
         with given.database.transaction() as tx:
-            answer = submissions.reserve(tx, actor.tenant, actor.id, key.name, key.fingerprint)
-            undone = _undone(tx, carry_out) if answer and again is Again.IF_UNDONE and not key.given else None
-            if undone is not None:
-                key = replace(key, name=_random())
-                submissions.reserve(tx, actor.tenant, actor.id, key.name, key.fingerprint)
+            answer, free = _known(tx, actor, keys)
+            by_content = answer is not None and keys.given not in set(keys.names) - set(free)
+            undone = _undone(tx, carry_out) if by_content and again is Again.IF_UNDONE else None
+            if undone is not None and not free:
+                free = [_random()]
+                submissions.reserve(tx, actor.tenant, actor.id, free[0], keys.fingerprint)
             if answer is None or undone is not None:
-                answer = _keep(tx, actor, raw, key.name, undone or carry_out(tx))
+                answer = _keep(tx, actor, raw, free, undone or carry_out(tx))
             else:
+                for name in free:
+                    submissions.remember(tx, actor.tenant, actor.id, name, answer)
                 trail.leave(tx, Told("replay"), actor)
     except ChangedElsewhere as change:
         with given.database.transaction() as tx:
             own_orders.ask_for_review(tx, actor, change)
         raise
     if prefer.respond_async:
-        answer = _later(answer, key.name)
+        answer = _later(answer, (free or keys.names)[0])
     return fhir(answer.body or None, answer.status, answer.headers)
+
+
+def _known(tx: Connection, actor: Actor, keys: _Keys) -> tuple[Answer | None, list[str]]:
+    """The answer that a copy of this request got, and the names under which none is kept yet: they are ours now."""
+    free: list[str] = []
+    for name in keys.names:
+        answer = submissions.reserve(tx, actor.tenant, actor.id, name, keys.fingerprint)
+        if answer is not None:
+            return answer, free
+        free.append(name)
+    return None, free
 
 
 def _undone(tx: Connection, carry_out: Callable[[Connection], Carried]) -> Carried | None:
@@ -132,10 +146,12 @@ def _undone(tx: Connection, carry_out: Callable[[Connection], Carried]) -> Carri
     return None
 
 
-def _keep(tx: Connection, actor: Actor, raw: bytes, key: str, carried: Carried) -> Answer:
+def _keep(tx: Connection, actor: Actor, raw: bytes, names: Sequence[str], carried: Carried) -> Answer:
     """Keep what was received and answered; the audit comes last."""
-    answer = carried.answer
-    submissions.complete(tx, actor.tenant, actor.id, key, submission=carried.submission, raw=raw, answer=answer)
+    answer, tenant, client = carried.answer, actor.tenant, actor.id
+    submissions.complete(tx, tenant, client, names[0], submission=carried.submission, raw=raw, answer=answer)
+    for name in names[1:]:
+        submissions.remember(tx, tenant, client, name, answer, submission=carried.submission)
     for change in carried.moved:
         own_orders.ask_for_review(tx, actor, change)
     for reason in carried.refusals:
@@ -152,25 +168,33 @@ def _later(answer: Answer, key: str) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
-    """The name under which an answer is kept and the fingerprint of the content: hashes, which tell nothing."""
+class _Keys:
+    """The names under which an answer is kept, hashes that tell nothing: first the caller's own, if it gave one.
 
-    name: str
+    `fingerprint` is of the content: one name may not stand for two contents.
+    """
+
+    names: Sequence[str]
     fingerprint: str
-    given: bool = False
+    given: str | None = None
 
 
-def _key(raw: bytes, *, fresh: bool) -> _Key:
+def _keys(raw: bytes, *, fresh: bool) -> _Keys:
     place = f"{request.method} {request.full_path}\x00{request.headers.get('If-None-Exist', '')}\x00"
     fingerprint = hashlib.sha256(place.encode() + raw).hexdigest()
+    content = [] if fresh else [hashlib.sha256(b"content\x00" + fingerprint.encode()).hexdigest()]
     given = request.headers.get("Idempotency-Key")
-    if given is not None:
-        if not 0 < len(given) <= LONGEST_KEY:
-            raise Malformed(f"Idempotency-Key has 1 to {LONGEST_KEY} characters.", code="value", error="bad-key")
-        return _Key(hashlib.sha256(b"key\x00" + given.encode()).hexdigest(), fingerprint, given=True)
-    if fresh:
-        return _Key(_random(), fingerprint)
-    return _Key(hashlib.sha256(b"content\x00" + fingerprint.encode()).hexdigest(), fingerprint)
+    if given is None:
+        return _Keys(content or [_random()], fingerprint)
+    if not 0 < len(given) <= LONGEST_KEY:
+        raise Malformed(
+            f"Idempotency-Key has 1 to {LONGEST_KEY} characters.",
+            code="value",
+            error="bad-key",
+            expression="http.Idempotency-Key",
+        )
+    own = hashlib.sha256(b"key\x00" + given.encode()).hexdigest()
+    return _Keys([own, *content], fingerprint, own)
 
 
 def _random() -> str:

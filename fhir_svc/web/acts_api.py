@@ -185,7 +185,7 @@ def _if_match() -> int:
 
 def _arguments(*, once: Collection[str] = (), many: Collection[str] = ()) -> Arguments:
     empty = not request.content_length and "Transfer-Encoding" not in request.headers
-    return read(None if empty else read_json(body(LARGEST), limit=LARGEST), once=once, many=many)
+    return read(None if empty else read_json(body(LARGEST), limit=LARGEST, root="Parameters"), once=once, many=many)
 
 
 def _needed(given: Arguments, name: str) -> str:

@@ -1,8 +1,7 @@
-"""Bundles: transaction (all or nothing), batch (each entry for itself), and history lists."""
+"""Bundles: transaction (all or nothing) and batch (each entry for itself)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -12,14 +11,14 @@ import msgspec
 from flask import Response
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import FhirSvcError, Forbidden, NotFound, Rejected, Unprocessable
+from fhir_svc.errors import Forbidden, NotFound, Rejected, Unprocessable
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
 from fhir_svc.record import Stored
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import artefact_reads, negotiation, replies, searching
+from fhir_svc.web import artefact_reads, histories, negotiation, replies, searching
 from fhir_svc.web.accept import Again, Carried, accept, receipt, told
 from fhir_svc.web.negotiation import Prefer, version_number
 from fhir_svc.web.own_orders import ChangedElsewhere
@@ -37,7 +36,7 @@ def take(actor: Actor) -> Response:
     raw = negotiation.body(BYTE_LIMIT)
     prefer = negotiation.prefer()
     got = receipt(actor, services())
-    taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT), got.reading)
+    taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT, root="Bundle"), got.reading)
     if isinstance(taken, Batch):
         parts = [part for part in taken.parts if isinstance(part, Submission)]
         return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
@@ -60,8 +59,7 @@ def check_entries(actor: Actor, submission: Submission) -> None:
         try:
             check(actor, entry.type, _letter(entry))
         except Forbidden as failure:
-            issue = replace(failure.issues[0], expression=entry.location)
-            raise Forbidden(issue.text, issues=[issue], headers=failure.headers) from None
+            raise failure.at(entry.location) from None
 
 
 def _letter(entry: Entry) -> str:
@@ -134,12 +132,12 @@ def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer) 
 
 
 def _got(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
-    """Carry out a GET entry, after the writes of its Bundle."""
+    """Carry out a GET entry, after the writes of its Bundle; what can't be read refuses the transaction, as R4 says."""
     try:
         served(entry.type)
         return _read(tx, entry, got) if _is_read(entry.url) else _search(tx, entry, got)
-    except FhirSvcError as failure:
-        return replies.refused_entry(failure)
+    except Rejected as failure:
+        raise failure.at(f"{entry.location.removesuffix('.resource')}.request.url") from None
 
 
 def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
@@ -150,7 +148,9 @@ def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
     if kind == AUDIT:
         raise Unprocessable("The audit is not read in Bundles.")
     if kind in ARTEFACTS:
-        stored = artefact_reads.read(given.knowledge, kind, resource_id)
+        stored = artefact_reads.read(given.knowledge, kind, resource_id.removesuffix("/_history"))
+    elif resource_id.endswith("/_history"):
+        return _history(tx, entry, kind, resource_id.removesuffix("/_history"), got)
     elif versioned:
         number = version_number(version)
         stored = resources.vread(tx, got.tenant.name, kind, resource_id, number) if number else None
@@ -168,6 +168,15 @@ def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
     }
 
 
+def _history(tx: Connection, entry: Entry, kind: str, resource_id: str, got: Receipt) -> dict[str, Any]:
+    versions = resources.history(tx, got.tenant.name, kind, resource_id)
+    if not versions:
+        raise NotFound("There is no such resource.")
+    params = parse_qsl(entry.url.partition("?")[2], keep_blank_values=True)
+    found = histories.page(versions, params, Prefer(), got.tenant.name, services())
+    return {"resource": found, "response": {"status": replies.PHRASES[200]}}
+
+
 def _search(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
     given = services()
     params = parse_qsl(entry.url.partition("?")[2], keep_blank_values=True)
@@ -178,28 +187,3 @@ def _search(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
         page = searching.page_of(tx, asked)
     found = searching.bundle(asked, page, given)
     return {"resource": found, "response": {"status": replies.PHRASES[200]}}
-
-
-def history(versions: Sequence[Stored], base: str, own: str) -> dict[str, Any]:
-    """Write the history Bundle of one resource."""
-    return {
-        "resourceType": "Bundle",
-        "type": "history",
-        "total": len(versions),
-        "link": [{"relation": "self", "url": own}],
-        "entry": [_past(one, base) for one in versions],
-    }
-
-
-def _past(stored: Stored, base: str) -> dict[str, Any]:
-    first = stored.version == 1
-    return {
-        "fullUrl": f"{base}/{stored.local}",
-        "resource": msgspec.Raw(stored.body) if stored.body else stored.content,
-        "request": {"method": "PUT", "url": stored.local},
-        "response": {
-            "status": replies.PHRASES[201 if first else 200],
-            "etag": f'W/"{stored.version}"',
-            "lastModified": instant(stored.received),
-        },
-    }

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import Malformed, NotAllowed, NotFound, PreconditionFailed
+from fhir_svc.errors import Malformed, NotAllowed, NotFound
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, TAKEN, Submission, read_single
 from fhir_svc.record import Stored
@@ -211,28 +211,19 @@ def _take_one(
     prefer = negotiation.prefer()
     got = receipt(actor, services())
     submission = read_single(
-        parse.read_json(raw, limit=BYTE_LIMIT),
+        parse.read_json(raw, limit=BYTE_LIMIT, root=kind),
         got.reading,
         type=kind,
         id=resource_id,
         condition=condition,
         if_none_exist=if_none_exist,
         if_match=request.headers.get("If-Match"),
+        if_none_match=request.headers.get("If-None-Match"),
     )
     return accept(raw, prefer, lambda tx: _carry_out(tx, submission, got, act, prefer))
 
 
 def _carry_out(tx: Connection, submission: Submission, got: Receipt, act: str, prefer: Prefer) -> Carried:
-    _only_new(tx, submission, got)
     received = receive(tx, submission, got)
     answer = replies.single(tx, received, services().settings.fhir_base, prefer, got.tenant.name)
     return Carried(answer, told(act, [received]), got.submission)
-
-
-def _only_new(tx: Connection, submission: Submission, got: Receipt) -> None:
-    """`If-None-Match: *` on a PUT: create, but never overwrite."""
-    if request.headers.get("If-None-Match", "").strip() != "*":
-        return
-    for entry in submission.writes:
-        if entry.method == "PUT" and entry.id and resources.read(tx, got.tenant.name, entry.type, entry.id):
-            raise PreconditionFailed("There is a resource of this id.", expression=entry.location)

@@ -53,13 +53,13 @@ def check_accept() -> None:
     wanted = request.args.get("_format")
     if wanted is not None:
         if wanted.partition(";")[0].replace(" ", "+") not in FORMATS:
-            raise NotAcceptable("Only FHIR JSON is answered; use _format=json.")
+            raise NotAcceptable("Only FHIR JSON is answered; use _format=json.", expression="http._format")
         return
     accept = request.headers.get("Accept")
     if accept is None or not accept.strip():
         return
     if not any(_acceptable(part) for part in accept.split(",")):
-        raise NotAcceptable("Only FHIR JSON is answered; ask for application/fhir+json.")
+        raise NotAcceptable("Only FHIR JSON is answered; ask for application/fhir+json.", expression="http.Accept")
 
 
 def _acceptable(part: str) -> bool:
@@ -73,14 +73,20 @@ def _acceptable(part: str) -> bool:
 def body(limit: int) -> bytes:
     """Take the bytes of FHIR JSON, at most `limit`; 415 for other media, 413 for more."""
     if request.headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
-        raise UnsupportedMediaType("Send the content as it is, without Content-Encoding.")
+        raise UnsupportedMediaType(
+            "Send the content as it is, without Content-Encoding.", expression="http.Content-Encoding"
+        )
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     if kind.lower() not in READ:
-        raise UnsupportedMediaType("Only FHIR JSON is read; send application/fhir+json.")
+        raise UnsupportedMediaType(
+            "Only FHIR JSON is read; send application/fhir+json.", expression="http.Content-Type"
+        )
     if options.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise Malformed("FHIR JSON is UTF-8; send it without another charset.", error="charset")
+        raise Malformed(
+            "FHIR JSON is UTF-8; send it without another charset.", error="charset", expression="http.Content-Type"
+        )
     if options.get("fhirversion", options.get("fhirVersion", "4.0")) not in RELEASE:
-        raise UnsupportedMediaType("Only FHIR R4 (fhirVersion=4.0) is read.")
+        raise UnsupportedMediaType("Only FHIR R4 (fhirVersion=4.0) is read.", expression="http.Content-Type")
     return take(limit)
 
 
@@ -92,7 +98,7 @@ def take(limit: int) -> bytes:
     except RequestEntityTooLarge:
         taken = None
     if taken is None or len(taken) > limit:
-        raise TooLarge(f"At most {limit} bytes are taken here.")
+        raise TooLarge(f"At most {limit} bytes are taken here.", expression="http.Content-Length")
     return taken
 
 
@@ -102,17 +108,17 @@ def form() -> list[tuple[str, str]]:
     if request.content_length == 0 or (request.content_length is None and not kind):
         return list(request.args.items(multi=True))
     if kind.lower() != FORM:
-        raise UnsupportedMediaType(f"Send the parameters as {FORM}.")
+        raise UnsupportedMediaType(f"Send the parameters as {FORM}.", expression="http.Content-Type")
     return [*request.form.items(multi=True), *request.args.items(multi=True)]
 
 
-def version_of(header: str | None) -> int | None:
-    """Read the version that `If-Match` names; None when the header is absent or `*`."""
+def version_of(header: str | None, place: str = "http.If-Match") -> int | None:
+    """Read the version that `If-Match` names; None when it is absent or `*`. `place` is where it stands."""
     if header is None or header.strip() == "*":
         return None
     found = VERSION.fullmatch(header.strip())
     if found is None:
-        raise Malformed('Name the version as If-Match: W/"1".', error="bad-if-match", code="value")
+        raise Malformed('Name the version as If-Match: W/"1".', error="bad-if-match", code="value", expression=place)
     return int(found[1] or found[2])
 
 

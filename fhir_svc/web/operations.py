@@ -44,7 +44,7 @@ def submit() -> Response:
     actor = caller()
     raw = negotiation.body(SUBMIT_BYTE_LIMIT)
     got = receipt(actor, services())
-    submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT), got.reading)
+    submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle"), got.reading)
     check_entries(actor, submission)
     if not submission.entries and actor.role is not Role.SYSTEM:
         raise Forbidden("Your role may not do this.")
@@ -69,7 +69,7 @@ def validate(kind: str, resource_id: str | None = None) -> Response:
         raise Forbidden("Your role may not do this.")
     raw = negotiation.body(BYTE_LIMIT)
     stored = resource_id is not None and not raw
-    content = _stored(actor, kind, resource_id) if stored else parse.read_json(raw, limit=BYTE_LIMIT)
+    content = _stored(actor, kind, resource_id) if stored else parse.read_json(raw, limit=BYTE_LIMIT, root=kind)
     resource = _within(content)
     try:
         issues = _issues(resource, kind, resource_id, receipt(actor, services()))
@@ -126,7 +126,7 @@ def evaluate(plan_id: str) -> Response:
     if given.knowledge.find("PlanDefinition", plan_id) is None:
         raise NotFound("There is no such resource.")
     raw = negotiation.body(SUBMIT_BYTE_LIMIT)
-    asked = dry_run.read(plan_id, parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT))
+    asked = dry_run.read(plan_id, parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Parameters"))
     tenant, at = whose(actor, given)
     body = dry_run.carry_out(asked, tenant, given, at)
     trail.leave_alone(Told("evaluate", targets=(f"PlanDefinition/{plan_id}",)), actor)

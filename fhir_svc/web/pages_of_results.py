@@ -47,7 +47,12 @@ def unseal(token: str, secret: str, *, tenant: str, kind: str) -> Sought:
 
 
 def _not_ours() -> Malformed:
-    return Malformed("This page link is not one of ours: start the search again.", error="bad-cursor", code="value")
+    return Malformed(
+        "This page link is not one of ours: start the search again.",
+        error="bad-cursor",
+        code="value",
+        expression="http._page",
+    )
 
 
 def _key(secret: str) -> OctKey:

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import Conflict, Issue, Malformed, PreconditionFailed
-from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, settle
+from fhir_svc.errors import Conflict, Issue, Malformed, PreconditionFailed, Rejected
+from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, place_of, settle
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection
@@ -79,6 +79,8 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     found, existing = _look_up(tx, submission, receipt)
     if not submission.settled or found:
         submission = settle(submission, found, receipt.reading)
+    for entry in submission.writes:
+        _check_preconditions(tx, receipt.tenant.name, entry)
     subject = _subject(tx, submission, receipt)
     start = Put(in_progress(subject, receipt), subject, ours=True) if subject else None
     done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
@@ -103,7 +105,7 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
     found: dict[str, str] = {}
     existing: dict[int, Stored] = {}
     for question in submission.questions:
-        match = _one(tx, tenant, *_split(question), expression=None)
+        match = _referred(tx, tenant, submission, question)
         if match:
             found[question] = match.local
     for entry in submission.writes:
@@ -120,12 +122,46 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
     return found, existing
 
 
+def _referred(tx: Connection, tenant: str, submission: Submission, question: str) -> Stored | None:
+    """The resource that a conditional reference means; None for none, and for a type that is not kept here."""
+    kind, _, query = question.partition("?")
+    if kind not in resources.PARAMETERS:
+        return None
+    try:
+        return _one(tx, tenant, kind, query, expression=None)
+    except Rejected as failure:
+        raise failure.at(place_of(submission, question) or kind) from None
+
+
+def _check_preconditions(tx: Connection, tenant: str, entry: Entry) -> None:
+    """`If-Match: *` wants a resource of this id, `If-None-Match: *` wants none."""
+    must, must_not = (entry.if_match or "").strip() == "*", (entry.if_none_match or "").strip() == "*"
+    if entry.method != "PUT" or not (must or must_not):
+        return
+    exists = resources.read(tx, tenant, entry.type, entry.id or "") is not None
+    if must and not exists:
+        raise PreconditionFailed(
+            "There is no such resource to update.", expression=_place(entry, "If-Match"), error="version-conflict"
+        )
+    if must_not and exists:
+        raise PreconditionFailed("There is a resource of this id.", expression=_place(entry, "If-None-Match"))
+
+
+def _place(entry: Entry, header: str) -> str:
+    """Where a precondition stands: in a header, or in the request of a Bundle's entry."""
+    request, inside, _ = entry.location.rpartition(".resource")
+    if not inside:
+        return f"http.{header}"
+    name = header.replace("-", "")
+    return f"{request}.request.{name[0].lower()}{name[1:]}"
+
+
 def _asked_in(entry: Entry) -> str | None:
     """Where a condition stands: in a header, in the address, or in the request of a Bundle's entry."""
+    if entry.if_none_exist:
+        return _place(entry, "If-None-Exist")
     request, inside, _ = entry.location.rpartition(".resource")
-    if inside:
-        return f"{request}.request.{'ifNoneExist' if entry.if_none_exist else 'url'}"
-    return "http.If-None-Exist" if entry.if_none_exist else None
+    return f"{request}.request.url" if inside else None
 
 
 def _check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None) -> None:
@@ -139,11 +175,6 @@ def _check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None
         )
     if match is None and resources.read(tx, tenant, entry.type, entry.id or "") is not None:
         raise Conflict("The resource of this id does not meet the condition.", expression=entry.location)
-
-
-def _split(question: str) -> tuple[str, str]:
-    kind, _, query = question.partition("?")
-    return kind, query
 
 
 def _one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
@@ -162,7 +193,10 @@ def _one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str 
             error="unsupported-parameter",
         )
     resources.exclusive(tx, tenant, f"{kind}?", "", query)
-    page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
+    try:
+        page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
+    except Malformed as failure:
+        raise (failure.at(expression) if expression else failure) from None
     if len(page.entries) > 1:
         raise PreconditionFailed(
             "The condition matches several resources.", expression=expression, code="multiple-matches"
@@ -232,7 +266,9 @@ def _put(entry: Entry, subject: str | None) -> Put:
     patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
     # a POSTed Patient that was found to be a stored one becomes its next version
     new = entry.method == "POST" and entry.type != "Patient"
-    return Put(resource, patient, ours=False, expected=version_of(entry.if_match), new=new)
+    place = _place(entry, "If-Match")
+    expected = version_of(entry.if_match, place)
+    return Put(resource, patient, ours=False, expected=expected, new=new, place=place if expected else entry.location)
 
 
 def _done(entry: Entry, written: Written) -> Done:

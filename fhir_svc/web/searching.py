@@ -80,7 +80,7 @@ def controls(params: Params) -> dict[str, str]:
         if name not in CONTROLS:
             continue
         if name in steering:
-            raise Malformed(REPEATED, error="repeated-parameter", code="value", expression=f"http.{name[1:]}")
+            raise Malformed(REPEATED, error="repeated-parameter", code="value", expression=f"http.{name}")
         steering[name] = value
     return steering
 
@@ -90,7 +90,9 @@ def count_of(text: str | None, usual: int = USUAL_COUNT) -> int:
     if text is None:
         return usual
     if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - a count of a billion is none
-        raise Malformed("_count is a whole number, 0 or more.", error="bad-count", code="value")
+        raise Malformed(
+            "_count is a whole number, 0 or more.", error="bad-count", code="value", expression="http._count"
+        )
     return min(int(text), MOST_COUNT)
 
 

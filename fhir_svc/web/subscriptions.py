@@ -21,7 +21,7 @@ from fhir_svc.store.submissions import Answer
 from fhir_svc.store.subscriptions import Subscription
 from fhir_svc.subscriptions.terms import ACTIVE, OFF, REQUESTED, SUBSCRIPTION
 from fhir_svc.subscriptions.wish import Wish, read_wish
-from fhir_svc.web import bundles, negotiation, searching, trail
+from fhir_svc.web import histories, negotiation, searching, trail
 from fhir_svc.web.accept import Again, Carried, accept
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
@@ -62,7 +62,7 @@ def history(resource_id: str) -> Response:
     """List all versions, newest first."""
     versions = _seen("history-instance", resource_id, None, all_of_them=True)
     base = services().settings.fhir_base
-    return fhir(bundles.history(versions, base, f"{base}/{SUBSCRIPTION}/{resource_id}/_history"))
+    return fhir(histories.bundle(versions, base, f"{base}/{SUBSCRIPTION}/{resource_id}/_history"))
 
 
 @blueprint.get("")
@@ -144,7 +144,7 @@ def _search(params: list[tuple[str, str]]) -> Response:
 
 def _body(resource_id: str | None) -> dict[str, Any]:
     """Take a Subscription that is valid R4; 400 for everything else."""
-    content = parse.read_json(negotiation.body(LARGEST), limit=LARGEST)
+    content = parse.read_json(negotiation.body(LARGEST), limit=LARGEST, root="Subscription")
     services().intake.whole().require(content)
     if content["resourceType"] != SUBSCRIPTION:
         raise Malformed("Send a Subscription.", error="resource-type-mismatch", expression="Subscription", code="value")

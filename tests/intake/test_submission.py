@@ -494,11 +494,21 @@ def test_submit_reads_parameters_too_and_places_issues_in_them(reading):
     def body(inner: Json) -> Json:
         return {"resourceType": "Parameters", "parameter": [{"name": "x", "valueString": "y"}, {"name": "bundle", "resource": inner}]}  # fmt: skip
 
-    assert read_submit(body(collection(observation(id="a"))), reading).subject == "Patient/1"
+    taken = read_submit(body(collection(observation(id="a"))), reading)
+    assert taken.subject == "Patient/1"
+    said = [(one.error, one.severity, one.expression) for one in taken.warnings]
+    assert said == [("parameter-unknown", "warning", "Parameters.parameter[0]")]
     found = refused(lambda: read_submit(body(collection(observation(status="bogus"))), reading), Malformed)
     assert found[0][2] == "Parameters.parameter[1].resource.entry[0].resource.status"
     empty = {"resourceType": "Parameters", "parameter": [{"name": "x", "valueString": "y"}]}
     assert refused(lambda: read_submit(empty, reading)) == [("bundle-missing", "required", "Parameters.parameter")]
+
+
+def test_submit_takes_one_bundle_and_drops_none_in_silence(reading):
+    one = {"name": "bundle", "resource": collection(observation(id="a"))}
+    two = {"name": "bundle", "resource": collection(observation(id="b"))}
+    found = refused(lambda: read_submit({"resourceType": "Parameters", "parameter": [one, two]}, reading))
+    assert found == [("parameter-repeated", "business-rule", "Parameters.parameter[1]")]
 
 
 def test_submit_refuses_two_patients_and_the_same_resource_twice(reading):

@@ -1,6 +1,7 @@
 """Transactions are all or nothing, batches entry by entry, `$submit` takes whole records."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -63,14 +64,58 @@ def test_a_transaction_may_read_what_it_wrote(house):
     bundle = transaction(
         ("GET", "Observation/o1", None),
         ("GET", "Observation?patient=p1&_summary=count", None),
-        ("GET", "Observation/none", None),
+        ("GET", "Observation/o1/_history", None),
         ("PUT", "Observation/o1", observation(id="o1")),
     )
-    read, found, missing, written = house.call("POST", "/fhir", bundle).json["entry"]
+    read, found, past, written = house.call("POST", "/fhir", bundle).json["entry"]
     assert read["resource"]["id"] == "o1"
     assert found["resource"]["total"] == 1
-    assert missing["response"]["status"] == "404 Not Found"
+    assert (past["resource"]["type"], past["resource"]["total"]) == ("history", 1)
     assert written["response"]["status"] == "201 Created"
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("Observation/none", 404),
+        ("Observation/none/_history", 404),
+        ("Observation/o1/_history/2", 404),
+        ("Observation?date=nonsense", 400),
+        ("Encounter/1", 404),
+    ],
+)
+def test_a_transaction_that_can_not_read_all_it_asks_for_stores_nothing(house, url, status):
+    parts = (("GET", url, None), ("PUT", "Observation/o1", observation(id="o1")))
+    answer = house.call("POST", "/fhir", transaction(*parts))
+    assert answer.status_code == status
+    assert [one["expression"] for one in answer.json["issue"]] == [["Bundle.entry[0].request.url"]]
+    assert house.call("GET", "/fhir/Observation/o1").status_code == 404
+    entries = house.call("POST", "/fhir", transaction(*parts, kind="batch")).json["entry"]
+    assert [entry["response"]["status"][:3] for entry in entries] == [str(status), "201"]
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_a_precondition_of_an_entry_holds_as_a_header_does(house, kind):
+    for stored, precondition, status in [
+        (False, {"ifMatch": "*"}, 412),
+        (False, {"ifMatch": 'W/"1"'}, 412),
+        (False, {"ifNoneMatch": "*"}, 201),
+        (True, {"ifNoneMatch": "*"}, 412),
+        (True, {"ifMatch": 'W/"7"'}, 412),
+        (True, {"ifMatch": "*"}, 200),
+    ]:
+        code = f"o{len(precondition)}{status}{stored}{next(iter(precondition.values()))}".replace('"', "")
+        name = re.sub(r"[^A-Za-z0-9]", "-", code)
+        if stored:
+            house.call("PUT", f"/fhir/Observation/{name}", observation(id=name))
+        bundle = transaction(("PUT", f"Observation/{name}", observation(id=name, status="amended")), kind=kind)
+        bundle["entry"][0]["request"] |= precondition
+        answer = house.call("POST", "/fhir", bundle)
+        said = answer.json["entry"][0]["response"] if "entry" in answer.json else {"outcome": answer.json}
+        assert int(said.get("status", str(answer.status_code))[:3]) == status
+        if status == 412:
+            place = f"Bundle.entry[0].request.{next(iter(precondition))}"
+            assert [one["expression"] for one in said["outcome"]["issue"]] == [[place]]
 
 
 @pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "²", "x", "-1", ""])

@@ -151,12 +151,56 @@ def test_an_idempotency_key_is_kept_to_its_content(house):
     assert another.headers["Location"] != first.headers["Location"]
 
 
-def test_two_keys_make_two_resources_of_equal_content(house):
-    places = {
-        house.call("POST", "/fhir/Observation", observation(), headers={"Idempotency-Key": key}).headers["Location"]
-        for key in ("a", "b")
+def test_equal_content_is_stored_once_whatever_key_it_comes_under(house):
+    def post(key):
+        headers = {"Idempotency-Key": key} if key else {}
+        return house.call("POST", "/fhir/Observation", observation(), headers=headers)
+
+    answers = [post(key) for key in ("a", "b", None, "a")]
+    assert {(answer.status_code, answer.headers["Location"], answer.headers["Link"]) for answer in answers} == {
+        (201, answers[0].headers["Location"], answers[0].headers["Link"])
     }
-    assert len(places) == 2
+    assert house.call("GET", "/fhir/Observation?_summary=count").json["total"] == 1
+    for key in ("a", "b"):
+        other = house.call("POST", "/fhir/Observation", observation(status="amended"), headers={"Idempotency-Key": key})
+        assert other.status_code == 409
+
+
+def test_a_precondition_that_nothing_meets_is_refused_and_named(house):
+    for header, value in (("If-Match", "*"), ("If-Match", 'W/"1"')):
+        answer = house.call("PUT", "/fhir/Observation/o1", observation(id="o1"), headers={header: value})
+        assert (answer.status_code, answer.json["issue"][0]["expression"]) == (412, [f"http.{header}"])
+    assert house.call("GET", "/fhir/Observation/o1").status_code == 404
+
+
+def test_what_names_no_type_is_told_so_once(house):
+    for method, path in (("POST", "/fhir/Observation"), ("PUT", "/fhir/Observation/o1")):
+        answer = house.call(method, path, {})
+        assert answer.status_code == 400
+        assert [one["expression"] for one in answer.json["issue"]] == [["Observation.resourceType"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "place"),
+    [
+        ("POST", "/fhir/Observation", {}, b"{,}", "Observation"),
+        ("POST", "/fhir", {}, b'{"resourceType": "Bundle", "resourceType": "Bundle"}', "Bundle"),
+        ("POST", "/fhir/$submit", {}, b'{"total": NaN}', "Bundle"),
+        ("POST", "/fhir/Observation", {"Content-Type": "text/plain"}, b"{}", "http.Content-Type"),
+        ("POST", "/fhir/Observation", {"Content-Encoding": "gzip"}, b"{}", "http.Content-Encoding"),
+        ("GET", "/fhir/Observation", {"Accept": "text/html"}, None, "http.Accept"),
+        ("GET", "/fhir/Observation?date=x", {}, None, "http.date"),
+        ("GET", "/fhir/Observation?_lastUpdated=x", {}, None, "http._lastUpdated"),
+        ("GET", "/fhir/Observation?status:sounds=x", {}, None, "http.status"),
+        ("GET", "/fhir/Observation?_sort=colour", {}, None, "http._sort"),
+        ("GET", "/fhir/Observation?_count=x", {}, None, "http._count"),
+        ("GET", "/fhir/Observation?_page=x", {}, None, "http._page"),
+    ],
+)
+def test_every_refusal_says_where(house, method, path, headers, body, place):
+    answer = house.call(method, path, body, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert [one["expression"] for one in answer.json["issue"]] == [[place]]
 
 
 def test_an_update_creates_then_versions_then_does_nothing(house):
@@ -526,3 +570,20 @@ def test_a_long_history_is_read_in_pages(house):
 def links_of(house, name):
     page = house.call("GET", f"/fhir/Observation/{name}/_history?_count=1").json
     return {link["relation"]: link["url"].removeprefix("http://localhost") for link in page["link"]}
+
+
+def test_a_history_is_asked_for_since_a_moment(house):
+    for status in ("preliminary", "final", "amended"):
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1", status=status))
+    versions = house.call("GET", "/fhir/Observation/o1/_history").json["entry"]
+    since = versions[1]["resource"]["meta"]["lastUpdated"]
+    path, seen = f"/fhir/Observation/o1/_history?_since={since}&_count=1", []
+    while path:
+        found = house.call("GET", path).json
+        seen += [entry["resource"]["meta"]["versionId"] for entry in found["entry"]]
+        assert found["total"] == 2
+        following = (link["url"] for link in found["link"] if link["relation"] == "next")
+        path = next(following, "").removeprefix("http://localhost")
+    assert seen == ["3", "2"]
+    assert house.call("GET", "/fhir/Observation/o1/_history?_since=2999-01-01T00:00:00Z").json["total"] == 0
+    assert house.call("GET", "/fhir/Observation/o1/_history?_since=yesterday").status_code == 400
