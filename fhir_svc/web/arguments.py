@@ -89,7 +89,7 @@ def _sorted(listed: Any, known: Collection[str], once: Collection[str]) -> Argum
     problems = Issues()
     for index, parameter in enumerate(listed):
         name = parameter.get("name")
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             problems.add(
                 "not-supported", "parameter-unknown", f"Parameters here: {', '.join(sorted(known))}.", _at(index)
             )

@@ -43,7 +43,7 @@ def read(plan: str, given_body: Mapping[str, Any]) -> Asked:
     places: dict[str, str] = {}
     for index, part in enumerate(given_body["parameter"]):
         name = part.get("name") if isinstance(part, dict) else None
-        if name not in {"subject", "data", "asOf"} or name in given:
+        if not isinstance(name, str) or name not in {"subject", "data", "asOf"} or name in given:
             raise Malformed(
                 "Send `data`, `subject` and `asOf`, each once.",
                 expression=f"Parameters.parameter[{index}]",

@@ -8,6 +8,7 @@ import sys
 WHAT = {
     "figures": ("tests.bench.latency", "tests.bench.evaluation", "tests.bench.intake"),
     "chaos": ("tests.bench.chaos",),
+    "fuzz": ("tests.bench.fuzz",),
     "mutation": ("tests.bench.mutation",),
 }
 

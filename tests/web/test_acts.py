@@ -96,6 +96,14 @@ def test_an_unknown_draft_and_an_unknown_parameter_are_told(ward, act, parameter
     assert answer.json["issue"][0]["expression"] == ["Parameters.parameter[0]"]
 
 
+@pytest.mark.parametrize("name", [["owner"], {}, None, 7, "\x00"])
+def test_a_parameter_whose_name_is_no_text_is_told(ward, name):
+    draft = ward.draft()
+    answer = ward.session().act(f"ServiceRequest/{draft}/$reassign", {"name": name, "valueString": "bob"}, etag=1)
+    assert answer.status_code in {400, 422}
+    assert answer.json["resourceType"] == "OperationOutcome"
+
+
 @pytest.mark.parametrize(("act", "parameters"), [item for item in DRAFT_ACTS.items() if item[0] != "$sign"])
 def test_another_version_than_the_current_one_is_refused(ward, act, parameters):
     draft = ward.draft(blockers=("mr-screening",))

@@ -95,6 +95,7 @@ def test_physicians_may_ask_and_admins_may_not(shared_house):
         (observation(), 400),
         ({"resourceType": "Parameters", "parameter": [{"name": "nonsense", "valueString": "x"}]}, 400),
         ({"resourceType": "Parameters", "parameter": [7]}, 400),
+        ({"resourceType": "Parameters", "parameter": [{"name": ["data"]}]}, 400),
     ],
 )
 def test_a_dry_run_of_something_else_is_refused(shared_house, body, status):
