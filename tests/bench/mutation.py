@@ -18,7 +18,6 @@ import random
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from importlib import import_module
@@ -30,10 +29,10 @@ from typing import Any
 import pytest
 
 from tests.bench.mutants import SOURCES, Mutant, of_artefacts, of_source
+from tests.bench.telling import CHECKING, Cases
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = ROOT / "profiles"
-CHECKING = "tests.criteria.cases.checking"
 OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.conftest")
 CHECKS = [
     *(f"tests/criteria/test_{name}.py" for name in ("knowledge", "site_values", "facts", "amendments", "moments")),
@@ -57,39 +56,6 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Run the mutated source."""
         exec(compile(self._source, self._module, "exec"), module.__dict__)  # noqa: S102 - our own source, mutated
-
-
-class Cases:
-    """Every case of the tables with what it says of each fact and rule, so that the telling ones run first."""
-
-    def __init__(self) -> None:
-        rooms = import_module("tests.criteria.test_cases").ROOMS
-        self.cases = [(rule, case) for room in rooms for rule, table in room.TABLES.items() for case in table]
-        self._said: list[dict[str, str]] = []
-
-    def learn(self) -> None:
-        """Run all of them without any mistake."""
-        case_class, checking = import_module("fhir_svc.criteria.case").Case, import_module(CHECKING)
-        real, said = case_class.read, dict[str, str]()
-
-        def read(self: Any, name: str) -> Any:
-            found = real(self, name)
-            said[name] = str(found.value)
-            return found
-
-        case_class.read = read
-        for _, case in self.cases:
-            seen = checking.run(checking.record_of(case.given, case.ours), case.at, case.zone, case.values)
-            self._said.append(said | seen.rules)
-            said.clear()
-        case_class.read = real
-
-    def ordered(self, about: str) -> Iterator[Any]:
-        """Those of the rule's own table first, then those where the fact or rule is as it seldom is."""
-        common = Counter(said.get(about) for said in self._said)
-        rare = {at: common[said.get(about)] for at, said in enumerate(self._said)}
-        places = sorted(range(len(self.cases)), key=lambda at: (self.cases[at][0] != about, rare.get(at, 0)))
-        return (self.cases[at][1] for at in places)
 
 
 def _artefacts() -> list[dict[str, Any]]:
@@ -124,7 +90,7 @@ def _by_load() -> str:
 
 def _by_cases(cases: Cases, about: str) -> str:
     checking = import_module(CHECKING)
-    for case in cases.ordered(about):
+    for case in cases.telling(about, checking.knowledge()):
         try:
             found = checking.differences(case)
         except Exception as failure:  # noqa: BLE001 - whatever it raises, the mistake was noticed
