@@ -100,7 +100,7 @@ class Run:
         if wrong or seconds > SLOWEST:
             name = f"{wrong or 'too slow'}: {ask.method} {ask.path}"
             if name not in self.faults:
-                print(name, ask, file=sys.stderr)
+                print(name, str(ask)[:3000], file=sys.stderr)
             self.faults[name] += 1
         self.asked += 1
         self.rules[f"{ask.method} {ask.rule}"] += 1
@@ -113,7 +113,7 @@ class Run:
         try:
             line.request(whole.method, whole.address, whole.body, headers | {"Host": "localhost"})
             answer = line.getresponse()
-            return Answer(answer.status, answer.getheader("Content-Type") or "", answer.read())
+            return Answer.of(answer.status, answer.headers, answer.read())
         finally:
             line.close()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -54,6 +56,12 @@ class Answer:
     status: int
     kind: str  # its media type
     body: bytes
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """As it was meant, also where it came packed."""
+        packed = headers.get("Content-Encoding") == "gzip" and body
+        return cls(status, headers.get("Content-Type") or "", gzip.decompress(body) if packed else body)
 
 
 def fault(ask: Ask, answer: Answer) -> str | None:

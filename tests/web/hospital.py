@@ -106,7 +106,7 @@ class Hospital:
         whole, headers = self.told(ask)
         browser = self.house.app.test_client(use_cookies=False)
         answer = browser.open(whole.address, method=whole.method, data=whole.body, headers=headers)
-        return Answer(answer.status_code, answer.content_type or "", answer.data)
+        return Answer.of(answer.status_code, answer.headers, answer.data)
 
     def rules(self) -> list[tuple[str, list[str]]]:
         """Every address that the app knows, with its methods."""
