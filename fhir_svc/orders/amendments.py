@@ -1,7 +1,8 @@
 """PURE: R43. What to take back when a newer version of the source no longer supports it.
 
-Only a rule that is not met withdraws, never one that cannot be told, except where a draft rests on sources that were
-entered in error alone. Time passing withdraws nothing: some evidence must have changed.
+Only a rule that is not met withdraws, never one that cannot be told, except where a draft rests alone on sources that
+were entered in error or turned out to be another patient's. Time passing withdraws nothing: some evidence must have
+changed.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def is_withdrawn(
     if said == {Outcome.NOT_MET}:
         return bool(outdated(known, record)) or _newer(rules, known)
     decisive = [name for name in known if name.partition("/")[0] not in _SHOWN]
-    return bool(decisive) and all(_in_error(name, record.by_local) for name in decisive)
+    return bool(decisive) and all(_in_error_or_gone(name, record.by_local) for name in decisive)
 
 
 def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:
@@ -50,9 +51,10 @@ def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:
     return any(source.local not in locals_known for rule in rules for fact in rule.facts for source in fact.sources)
 
 
-def _in_error(name: str, current: Mapping[str, Stored]) -> bool:
+def _in_error_or_gone(name: str, current: Mapping[str, Stored]) -> bool:
+    """Nothing stored is ever deleted: what the patient's record does not hold is about somebody else now."""
     held = current.get(_local(name))
-    return held is not None and _withdrawn_by_source(held.content)
+    return held is None or _withdrawn_by_source(held.content)
 
 
 def _withdrawn_by_source(content: Json) -> bool:

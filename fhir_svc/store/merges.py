@@ -64,3 +64,15 @@ def merged_into(tx: Connection, tenant: str, patient: str) -> list[str]:
             break
         found += fresh
     return found
+
+
+def patient_of(resource: Mapping[str, Any]) -> str | None:
+    """The id of the Patient that a resource is about; None when it names none by literal reference."""
+    if resource.get("resourceType") == "Patient":
+        return resource.get("id")
+    for element in ("subject", "patient", "for"):
+        reference = (resource.get(element) or {}).get("reference", "")
+        kind, _, rest = reference.partition("/")
+        if kind == "Patient" and rest:
+            return str(rest.partition("/")[0])
+    return None

@@ -10,22 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
-from fhir_svc.store.merges import alias, merged_into, resolve
+from fhir_svc.store.merges import alias, merged_into, patient_of, resolve
 from fhir_svc.store.tables import patients
 
 __all__ = ["advance", "alias", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
-
-
-def patient_of(resource: Mapping[str, Any]) -> str | None:
-    """The id of the Patient that a resource is about; None when it names none by literal reference."""
-    if resource.get("resourceType") == "Patient":
-        return resource.get("id")
-    for element in ("subject", "patient", "for"):
-        reference = (resource.get(element) or {}).get("reference", "")
-        kind, _, rest = reference.partition("/")
-        if kind == "Patient" and rest:
-            return str(rest.partition("/")[0])
-    return None
 
 
 def lock(tx: Connection, tenant: str, patient: str) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, literal, or_, select
 
 from fhir_svc.record import Record, Stored
 from fhir_svc.store import body, reading
-from fhir_svc.store.merges import merged_into, resolve
+from fhir_svc.store.merges import merged_into, patient_of, resolve
 from fhir_svc.store.tables import resources, search, versions
 
 __all__ = ["patient_record"]
@@ -27,10 +27,12 @@ def patient_record(
 
     Patients that were replaced by this one are included, and one that was replaced gives the record of its follower.
     `types` leaves out other types; `observation_codes` leaves out the EHR's Observations without any of these codes.
+    An earlier version that was about somebody else is left out.
     `meta.lastUpdated` is the source's own where it gave one, else our receipt.
     """
     patient = resolve(tx, tenant, patient)
-    mine = and_(resources.c.tenant == tenant, resources.c.patient.in_(merged_into(tx, tenant, patient)))
+    same = merged_into(tx, tenant, patient)
+    mine = and_(resources.c.tenant == tenant, resources.c.patient.in_(same))
     if types is not None:
         mine = and_(mine, resources.c.type.in_(types))
     wanted = mine if observation_codes is None else and_(mine, _worth_reading(observation_codes))
@@ -41,7 +43,8 @@ def patient_record(
         .where(mine, resources.c.type == "QuestionnaireResponse", versions.c.version != resources.c.version)
         .order_by(age.desc(), versions.c.version.desc())
     ).all()
-    return Record(patient, tuple(_as_dated_by_source(current)), tuple(_as_dated_by_source(earlier)))
+    past = (one for one in _as_dated_by_source(earlier) if patient_of(one.content) in {None, *same})
+    return Record(patient, tuple(_as_dated_by_source(current)), tuple(past))
 
 
 def _worth_reading(codes: Collection[str]) -> Any:

@@ -43,7 +43,10 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did. `version` is the one this content has; `late`: kept, but older than the current one."""
+    """What a write did. `version` is the one this content has; `late`: kept, but older than the current one.
+
+    `left` is the patient whom the resource was about until now, where that is another.
+    """
 
     type: str
     id: str
@@ -52,6 +55,7 @@ class Written:
     changed: bool
     late: bool
     last_updated: datetime
+    left: str | None = None
 
 
 @dataclass(slots=True)
@@ -139,8 +143,15 @@ def _revise(task: Task, head: Any, moment: datetime) -> None:
     if changed and task.source is None:
         late = False
     updated = moment if changed else head.updated
+    late = changed and late
     task.outcome = Written(
-        *task.name, version=task.version, created=False, changed=changed, late=changed and late, last_updated=updated
+        *task.name,
+        version=task.version,
+        created=False,
+        changed=changed,
+        late=late,
+        last_updated=updated,
+        left=head.patient if changed and not late and head.patient != task.put.patient else None,
     )
 
 

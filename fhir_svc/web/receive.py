@@ -61,6 +61,7 @@ class Done:
     late: bool = False
     ours: bool = False
     ignored: Issue | None = None
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,20 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     start = Put(in_progress(subject, receipt), subject, ours=True) if subject else None
     done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
     news = [one for one in done if one.changed and not one.late]
+    _look_again(tx, receipt, {patients.resolve(tx, receipt.tenant.name, one.left) for one in done if one.left}, subject)
     if start is None or not news:
         return Received(submission, tuple(done), None, subject, tuple(moved))
     guidance = str(start.resource["id"])
     urgent = any(one.type in MAY_BE_URGENT for one in news)
     work.add(tx, tenant=receipt.tenant.name, kind="evaluate", subject=guidance, patient=subject, urgent=urgent)
     return Received(submission, tuple(done), guidance, subject, tuple(moved))
+
+
+def _look_again(tx: Connection, receipt: Receipt, left: set[str], subject: str | None) -> None:
+    """Evaluate those, too, whom a resource was about before: what was drafted on it is no longer theirs."""
+    for patient in sorted(left - {subject}):
+        tenant, now = receipt.tenant.name, receipt.at
+        work.add(tx, tenant=tenant, kind="clock", subject=patient, patient=patient, urgent=True, not_before=now)
 
 
 def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> str | None:
@@ -281,6 +290,7 @@ def _done(entry: Entry, written: Written) -> Done:
         created=written.created,
         changed=written.changed,
         late=written.late,
+        left=written.left,
     )
 
 

@@ -20,7 +20,9 @@ def first_and_later(before, after, orders="draft") -> tuple[Seen, Seen]:
     first = run(record_of(before))
     ours = [each | {"status": orders} if each["resourceType"] == "ServiceRequest" else each for each in first.written]
     guidance = [{key: value for key, value in each.items() if key != "contained"} for each in first.evaluation.guidance]
-    later = record_of(after, ours=[*ours, *guidance], earlier=[each for each in before if each.get("id") == "form"])
+    held = {each.get("id") for each in after}
+    earlier = [each for each in before if each.get("id") == "form" and "form" in held]
+    later = record_of(after, ours=[*ours, *guidance], earlier=earlier)
     return first, run(later)
 
 
@@ -63,6 +65,14 @@ def test_drafts_that_rest_on_a_source_entered_in_error_are_revoked():
     ]
     assert all("source-withdrawn" in str(each) for each in revoked)
     assert later.level == ""
+
+
+def test_drafts_that_rest_on_a_form_that_turned_out_to_be_another_patients_are_revoked():
+    first, later = first_and_later([calm(SADDLE, authored=hours(2))], [])
+    assert sorted(orders_of(later, "revoked")) == sorted(orders_of(first, "draft"))
+    flags = [each["status"] for each in later.written if each["resourceType"] == "Flag"]
+    assert set(flags) == {"inactive"}
+    assert "DRAFTS_REVOKED" in later.flags
 
 
 def test_a_signed_order_is_never_cancelled_but_its_signer_gets_a_task_and_a_flag():

@@ -587,3 +587,33 @@ def test_a_history_is_asked_for_since_a_moment(house):
     assert seen == ["3", "2"]
     assert house.call("GET", "/fhir/Observation/o1/_history?_since=2999-01-01T00:00:00Z").json["total"] == 0
     assert house.call("GET", "/fhir/Observation/o1/_history?_since=yesterday").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["single", "transaction", "submit"])
+def test_what_is_moved_to_another_patient_is_evaluated_for_both(house, kind):
+    form = intake_form(id="q1")
+    house.call("PUT", "/fhir/QuestionnaireResponse/q1", form)
+    moved = form | {"subject": {"reference": "Patient/p2"}}
+    if kind == "single":
+        answer = house.call("PUT", "/fhir/QuestionnaireResponse/q1", moved)
+    elif kind == "transaction":
+        answer = house.call("POST", "/fhir", transaction(("PUT", "QuestionnaireResponse/q1", moved)))
+    else:
+        answer = house.call(
+            "POST", "/fhir/$submit", {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": moved}]}
+        )
+    assert answer.status_code == 200
+    with house.database.reading() as tx:
+        rows = tx.exec_driver_sql("SELECT kind, patient, urgent FROM work WHERE state = 'due'").all()
+    assert sorted(rows) == [("clock", "p1", True), ("evaluate", "p1", True), ("evaluate", "p2", True)]
+
+
+def test_an_earlier_version_about_another_patient_tells_nothing_of_this_one(house):
+    house.call("PUT", "/fhir/QuestionnaireResponse/q1", intake_form(id="q1"))
+    house.call("PUT", "/fhir/QuestionnaireResponse/q1", intake_form("Patient/p2", id="q1", status="amended"))
+    house.call("PUT", "/fhir/QuestionnaireResponse/q1", intake_form("Patient/p2", id="q1", status="completed"))
+    with house.database.reading() as tx:
+        seen = {name: resources.patient_record(tx, "north", name) for name in ("p1", "p2")}
+    held = {name: [one.version for one in record.of("QuestionnaireResponse")] for name, record in seen.items()}
+    assert held == {"p1": [], "p2": [3]}
+    assert {name: [one.version for one in record.earlier] for name, record in seen.items()} == {"p1": [], "p2": [2]}
