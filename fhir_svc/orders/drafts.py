@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fhir_svc.decision import Concern, Decision
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.orders import measures, notices, provenance, requests, tasks
+from fhir_svc.orders import measures, merging, notices, provenance, requests, tasks
 from fhir_svc.orders.definitions import key_of
 from fhir_svc.orders.identity import references
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
@@ -36,6 +36,9 @@ def write_down(
     for derived in measures.derived_observations(sheet):
         sheet.create(derived)
     new = [*drafts, *_notify(sheet)]
+    new += [task for task in merging.questions(sheet) if sheet.create(task)]
+    for held, task in merging.answered(sheet):
+        sheet.replace(held, task)
     for concern in decision.concerns:
         sheet.create(notices.issue(sheet, concern, _implicated(sheet, concern, drafts)))
     _assert(sheet)

@@ -17,6 +17,7 @@ from fhir_svc.record import Json, Stored
 REASON = "external-change"
 UNDELIVERED = "delivery"
 SEVERAL = "several-copies"
+MERGED = "patient-merged"
 _PRIORITY = "asap"
 ENDED = frozenset({"revoked", "entered-in-error"})
 _SIGNED = frozenset({"active", "on-hold"})
@@ -35,12 +36,12 @@ def review_task(
     """The review Task about a resource of ours: one for each `once`, or for each version of it without.
 
     About a signed order it is as urgent as that order, because what was signed does not stand in the EHR; and so it is
-    where one that was signed and ended here could not be ended there.
+    where one that was signed and ended here could not be ended there, or where its patient's record was merged.
     `guidance` is the Reference to the evaluation that made the resource; without one the resource itself is the focus.
     """
     steps = ladder(knowledge)
     priority = steps.highest(
-        [_PRIORITY, changed.content.get("priority", _PRIORITY)] if _signed(changed) else [_PRIORITY]
+        [_PRIORITY, changed.content.get("priority", _PRIORITY)] if _signed(changed) or reason == MERGED else [_PRIORITY]
     )
     due = steps.deadline(priority, None, at)
     definition = task_definition(knowledge, "task-review")

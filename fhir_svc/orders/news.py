@@ -58,9 +58,9 @@ def news(
     alike = [held for held in sheet.record.of(kind, ours=True) if _coded(held, code)]
     same = [held for held in alike if held.id == base or base in extensions(held.content, "basis")]
     found = News(base, (base, *sorted((*reports, *anew))))
-    if not same:
-        return found
     told = {value for held in alike for value in extensions(held.content, "basis")}
+    if not same:
+        return None if _said_to_another(sheet, kind, alike) and reports and told >= {*reports, *anew} else found
     unseen = sorted({*reports, *anew} - told)
     waiting = [held for held in same if kind == "Task" and held.content["status"] in OPEN]
     if not pressing:
@@ -71,6 +71,11 @@ def news(
         held = max(waiting, key=lambda task: (task.content.get("authoredOn", ""), task.id))
         return replace(found, renews=held, basis=tuple(dict.fromkeys((*extensions(held.content, "basis"), *unseen))))
     return replace(found, identity=derived(kind, "again", base, *unseen))
+
+
+def _said_to_another(sheet: Sheet, kind: str, alike: Iterable[Stored]) -> bool:
+    """Whether it is a message that was sent when the patient had another record, which this one has replaced."""
+    return kind != "Task" and any(held.content.get("subject") != sheet.patient for held in alike)
 
 
 def _since_closed(unseen: Sequence[str], reports: dict[str, Stored], closed: Sequence[Stored]) -> list[str]:

@@ -13,11 +13,13 @@ from fhir_svc.decision import Decision, Kept, Order, Outcome, Review, RuleOutcom
 from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.amendments import unsupported
-from fhir_svc.orders.candidates import Candidate, covered, from_want, merged
+from fhir_svc.orders.candidates import covered, from_want, merged
 from fhir_svc.orders.controls import Passage
 from fhir_svc.orders.definitions import Ladder, OrderKind, key_of, ladder, order_kind, parameter
 from fhir_svc.orders.expiry import overtaken, patience
+from fhir_svc.orders.external_change import MERGED
 from fhir_svc.orders.imaging import Screened, screen
+from fhir_svc.orders.merging import sort_drafts
 from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, shown, turned_on
@@ -44,18 +46,19 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     unfit = list(unsupported(record, rules, findings.criteria, frozenset({"draft"})))
     signed = list(unsupported(record, rules, findings.criteria, _SIGNED))
     displaced = _displaced(record, passage, earlier, kinds, unfit)
-    moved = _of_replaced(record, passage.candidates)
+    moved, stranded = sort_drafts(record, {held.key for held in passage.candidates})
     unfit = [held for held in unfit if held not in moved]
     displaced = [held for held in displaced if held not in moved]
+    stranded = [held for held in stranded if held not in unfit and held not in displaced]
     diagnoses = recorded(record)
-    repeats = Repeats(record, steps, findings.at, frozenset(held.id for held in (*unfit, *displaced, *moved)))
+    gone = {held.id for held in (*unfit, *displaced, *moved, *stranded)}
+    repeats = Repeats(record, steps, findings.at, frozenset(gone))
     for found in passage.candidates:
         own = [rules[rule] for rule in found.rules]
         because = distinct(found.reasons, reasons(kinds[found.key], own, diagnoses, knowledge))
         repeats.take(replace(found, reasons=because), kinds[found.key], own)
 
-    taken = {held.id for held in (*unfit, *displaced, *moved, *repeats.superseded)}
-    taken |= {kept.existing.id for kept in repeats.kept}
+    taken = gone | {held.id for held in repeats.superseded} | {kept.existing.id for kept in repeats.kept}
     late = overtaken(record, rules, taken, findings.criteria, steps, findings.at, patience(knowledge, site))
     pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}
     passage.touched |= pregnant & _STANDS_ALONE
@@ -84,6 +87,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
             *(Withdrawal(held, "source-withdrawn") for held in unfit),
             *(Withdrawal(held, "superseded") for held in (*displaced, *moved, *repeats.superseded)),
             *(Withdrawal(held, "expired") for held in late.drafts),
+            *(Withdrawal(held, MERGED) for held in stranded),
         ),
         kept=tuple(repeats.kept),
     )
@@ -135,18 +139,6 @@ def _displaced(
         if held.content.get("status") == "draft" and held not in unfit
         if (key := key_of(held.content)) not in final and (key in out or _swapped_for(held) & (out | final))
     ]
-
-
-def _of_replaced(record: Record, candidates: Sequence[Candidate]) -> list[Stored]:
-    """Our unsigned drafts for a patient that this one replaced, of orders that are wanted now: they are drafted anew.
-
-    One that is not wanted any more stays to be declined; it can't be signed.
-    """
-    keys = {held.key for held in candidates}
-    drafts = [held for held in record.of("ServiceRequest", ours=True) if held.content.get("status") == "draft"]
-    subjects = {held.id: held.content.get("subject", {}).get("reference") for held in drafts}
-    own = {None, f"Patient/{record.patient_id}"}
-    return [held for held in drafts if subjects[held.id] not in own and key_of(held.content) in keys]
 
 
 def _swapped_for(held: Stored) -> set[str]:

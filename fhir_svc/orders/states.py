@@ -104,6 +104,11 @@ def released(task: Json, *, at: datetime) -> Resource:
     return without(_task(task, "release", at), "deferred-until")
 
 
+def cancelled(task: Json, *, reason: str, at: datetime) -> Resource:
+    """Nobody need see to a review any more; `reason` is of CodeSystem `status-reason`."""
+    return _task(task, "cancel", at) | {"statusReason": concept("status-reason", reason)}
+
+
 def completed(
     task: Json, *, outcome: str, note: str | None, closed_facts: Sequence[str], by: By, at: datetime
 ) -> Resource:

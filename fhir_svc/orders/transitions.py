@@ -60,6 +60,7 @@ ACTS: Mapping[str, Act] = {
     "defer": Act(frozenset({"requested", "accepted"}), "on-hold"),
     "release": Act(frozenset({"on-hold"}), "requested"),
     "complete": Act(WORKABLE, "completed"),
+    "cancel": Act(OPEN, "cancelled"),
 }
 
 

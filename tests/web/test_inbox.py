@@ -361,6 +361,26 @@ def test_a_review_shows_the_rule_that_asks_for_it_first_and_offers_to_close_answ
     assert re.findall(r'name="closed-fact" value="([^"]+)"', page.get_data(as_text=True)) == ["rf-saddle-numbness"]
 
 
+def test_a_review_shows_the_order_that_held_a_draft_back_with_its_date_and_a_link(ward):
+    guidance = ward.guidance()
+    held = ward.read("GuidanceResponse", guidance).content
+    duplicate = rule("R16", "Duplicates", "any-red-flag")
+    standing = [
+        {"name": "name", "valueCode": "standing-order"},
+        {"name": "value", "valueCode": "active-stat"},
+        {"name": "date", "valueDateTime": "2026-03-10T10:30:00Z"},
+        {"name": "source", "valueReference": {"reference": "ServiceRequest/theirs/_history/1"}},
+    ]
+    duplicate["part"].append({"name": "fact", "part": standing})
+    held["contained"][0]["parameter"].append(duplicate)
+    ward.store(held)
+    asked = {"coding": [{"system": f"{B}/PlanDefinition/lbp-lss", "code": "R01"}]}
+    review = ward.task("review", f"GuidanceResponse/{guidance}", guidance, reasonCode=asked)
+    page = ward.session().page(f"/inbox/reviews/{review}")
+    assert "Standing order Active stat 10 Mar 2026" in text_of(page)
+    assert "/inbox/sources/ServiceRequest/theirs/1" in page.get_data(as_text=True)
+
+
 def test_a_review_that_only_a_code_names_is_told_in_words(ward):
     guidance = ward.guidance()
     coded = {"coding": [{"system": f"{B}/CodeSystem/review-reason", "code": "draft-changed-elsewhere"}]}
