@@ -35,6 +35,7 @@ _FULL = 20  # messages in a queue beyond which more would only pile up and be to
 _BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY, _TIDY_EVERY = 1.0, 5.0, 3600.0  # seconds
 _RECONCILE_EVERY = 300.0  # seconds; when each order is looked for stands with it
+_CLOSE_WITHIN = 1.0  # seconds to say goodbye to a broker that may be gone
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
 log = structlog.get_logger("fhir_svc.relay")
 
@@ -124,7 +125,7 @@ class Relay:
         if not self._pause:
             log.warning("relay.waits", kind=type(trouble).__name__)
         if self._connection is not None:
-            self._connection.collapse()
+            self._connection.collect(_CLOSE_WITHIN)
         self._connection = self._producer = None
         self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, self._pause * 2))
         return self._pause

@@ -99,6 +99,33 @@ def test_a_broker_that_comes_back_empty_hears_everything_again(store, relay, val
         assert [one.role for one in work.workers(tx)] == ["relay"]
 
 
+@pytest.mark.parametrize("gone", ["broker", "database"])
+def test_a_relay_that_has_told_something_outlives_an_outage_and_tells_the_rest(store, relay, valkey, broker, gone):
+    running = threading.Thread(target=relay.run)
+    running.start()
+    try:
+        store.submit("g1", "p1")
+        until(lambda: broker.llen("evaluate"))
+        broker.delete("evaluate")
+        if gone == "broker":
+            valkey.kill()
+            store.submit("g2", "p2")
+            until(lambda: relay._pause)
+            valkey.start()
+        else:
+            with store.database.transaction() as tx:
+                tx.execute(text("ALTER TABLE work RENAME TO elsewhere"))
+            until(lambda: relay._pause)
+            with store.database.transaction() as tx:
+                tx.execute(text("ALTER TABLE elsewhere RENAME TO work"))
+            store.submit("g2", "p2")
+        until(lambda: broker.llen("evaluate"))
+        assert running.is_alive()
+    finally:
+        relay.stop()
+        running.join(60)
+
+
 def test_the_relay_forgets_what_was_done_a_week_ago_and_keeps_what_is_open(store, relay):
     row, open_ = store.submit("g1"), store.submit("g2", "p2")
     week_and_day = 8 * 86_400_000
