@@ -13,6 +13,7 @@ from fhir_svc.store import forgetting, sessions, tokens, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.forgetting import Kind
 from fhir_svc.store.submissions import REMEMBERED
+from workers import notify
 from workers.desk import Desk
 
 DONE_FOR = timedelta(days=7)  # as long as the same request is recognised again
@@ -39,6 +40,7 @@ def tidy(desk: Desk) -> None:
     }
     for kind, older in kept.items():
         _forget(desk, kind, older)
+    notify.seal_old(desk)
 
 
 def _forget(desk: Desk, kind: Kind, older: timedelta) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.ehr.hooks import Untaken, post
+from fhir_svc.ehr.sealing import MARK, is_sealed, seal, unseal
 from fhir_svc.errors import Broken
 from fhir_svc.intake import parse
 from fhir_svc.store import clients, subscriptions, work
@@ -101,9 +102,15 @@ def _send(desk: Desk, letter: _Letter) -> None:
         body,
         allowed=client.endpoints,
         loopback=desk.settings.demo,
-        authorization=to.authorization,
+        authorization=_opened(desk, to),
         timeout=to.timeout,
     )
+
+
+def _opened(desk: Desk, to: Subscription) -> str | None:
+    if to.authorization is None:
+        return None
+    return unseal(to.authorization, desk.settings.audit_key.get_secret_value(), to.tenant, to.id, to.endpoint)
 
 
 def _settle(desk: Desk, letter: _Letter) -> None:
@@ -155,3 +162,16 @@ def sweep(desk: Desk) -> None:
             current = subscriptions.find(tx, tenant, id_, lock=True)
             if current is not None:
                 subscriptions.move(tx, current, OFF)
+
+
+def seal_old(desk: Desk) -> None:
+    """Seal what an earlier release kept in clear."""
+    with desk.database.reading() as tx:
+        found = subscriptions.kept_in_clear(tx, MARK)
+    for tenant, id_ in found:
+        with desk.database.transaction() as tx:
+            one = subscriptions.find(tx, tenant, id_, lock=True)
+            if one is not None and one.authorization is not None and not is_sealed(one.authorization):
+                place = (one.tenant, one.id, one.endpoint)
+                sealed = seal(one.authorization, desk.settings.audit_key.get_secret_value(), *place)
+                subscriptions.change(tx, tenant, id_, authorization=sealed)

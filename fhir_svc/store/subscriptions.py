@@ -28,7 +28,8 @@ NOTIFY = "notify"
 class Subscription:
     """One client's subscription. `events`: the last number given out; `delivered`: the last that was taken.
 
-    `authorization` goes to the endpoint and nowhere else; `reason` is an error code; `failures` are those in a row.
+    `authorization` goes to the endpoint and nowhere else, and is sealed; `reason` is an error code; `failures` are those
+    in a row.
     """
 
     tenant: str
@@ -162,6 +163,13 @@ def heartbeats_due(tx: Connection) -> list[tuple[str, str]]:
     """Give tenant and id of the active subscriptions that were told nothing for their heartbeat's period."""
     due = (subscriptions.c.status == ACTIVE, subscriptions.c.beat_due <= clock())
     return [(row.tenant, row.id) for row in tx.execute(select(subscriptions.c.tenant, subscriptions.c.id).where(*due))]
+
+
+def kept_in_clear(tx: Connection, mark: str) -> list[tuple[str, str]]:
+    """Give tenant and id of the subscriptions whose authorization does not begin with the mark of what is sealed."""
+    clear = (subscriptions.c.authorization.is_not(None), ~subscriptions.c.authorization.startswith(mark))
+    query = select(subscriptions.c.tenant, subscriptions.c.id).where(*clear)
+    return [(row.tenant, row.id) for row in tx.execute(query)]
 
 
 def ended(tx: Connection) -> list[tuple[str, str]]:

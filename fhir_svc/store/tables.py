@@ -417,7 +417,7 @@ subscriptions = Table(
     Column("filters", Document, nullable=False),
     _text("status"),
     _text("endpoint"),
-    _maybe("authorization"),  # sent to the endpoint, shown to nobody
+    _maybe("authorization"),  # sealed; sent to the endpoint, shown to nobody
     _text("content"),
     Column("heartbeat", Integer),  # seconds
     _integer("timeout"),  # seconds

@@ -27,6 +27,7 @@ from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.services import services
 from fhir_svc.web.subscription_rights import NOTHING, offered, own, require, subscriber
+from fhir_svc.web.subscription_secrets import opened, sealed
 from fhir_svc.web.wire import encode, fhir, version_headers
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/fhir/Subscription")
@@ -164,7 +165,7 @@ def _record(content: Mapping[str, Any]) -> bytes:
 def _create(tx: Connection, actor: Actor, content: dict[str, Any], prefer: Prefer) -> Carried:
     wish = _wish(tx, actor, content)
     mine = [one for one in subscriptions.of_client(tx, actor.tenant, actor.id) if one.status != OFF]
-    same = next((one for one in mine if (one.digest, one.authorization) == (wish.digest, wish.authorization)), None)
+    same = next((one for one in mine if (one.digest, opened(one)) == (wish.digest, wish.authorization)), None)
     if same is not None:
         return _again(tx, actor, same, prefer)
     if wish.off:
@@ -192,13 +193,14 @@ def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int
     wish = _wish(tx, actor, content)
     kept = wish.authorization
     if kept is None and wish.endpoint == one.endpoint:
-        kept = one.authorization  # it is never shown, so that whoever sends back what was read can't send it
-    same = (wish.digest, kept) == (one.digest, one.authorization)
+        kept = opened(one)  # it is never shown, so that whoever sends back what was read can't send it
+    same = (wish.digest, kept) == (one.digest, opened(one))
     status = OFF if wish.off else ACTIVE if same and one.status == ACTIVE else REQUESTED
     shown = wish.resource | {"id": one.id, "status": status}
     written = resources.put(tx, actor.tenant, shown, patient=None, ours=True, expected=expected)
     if status != one.status or not same:
-        subscriptions.change(tx, actor.tenant, one.id, **_changed(wish, kept, status))
+        secret = sealed(kept, actor.tenant, one.id, wish.endpoint)
+        subscriptions.change(tx, actor.tenant, one.id, **_changed(wish, secret, status))
         if status == REQUESTED:
             subscriptions.tell(tx, actor.tenant, one.id)
     return _carried(tx, actor, "update", written, prefer, status=200)
@@ -214,7 +216,7 @@ def _wish(tx: Connection, actor: Actor, content: dict[str, Any]) -> Wish:
 
 
 def _kept(wish: Wish, actor: Actor, new: str) -> Subscription:
-    changed = _changed(wish, wish.authorization, REQUESTED)
+    changed = _changed(wish, sealed(wish.authorization, actor.tenant, new, wish.endpoint), REQUESTED)
     return Subscription(tenant=actor.tenant, id=new, client=actor.id, **changed)
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from fhir_svc.ehr import sealing
 from fhir_svc.store import audit, clients, subscriptions, work
 from fhir_svc.store.clients import Client
 from fhir_svc.subscriptions.facts import Fact
@@ -223,7 +224,9 @@ def test_the_header_is_kept_and_shown_to_nobody(home):
     shown = json.dumps([made, read, changed, get(home, f"/{made['id']}/_history").json, get(home, "").json])
     assert "SECRET" not in shown
     with home.database.reading() as tx:
-        assert subscriptions.find(tx, "north", made["id"]).authorization == "Bearer SECRET-1"
+        one = subscriptions.find(tx, "north", made["id"])
+        assert "SECRET" not in one.authorization
+        assert sealing.unseal(one.authorization, "a" * 48, "north", one.id, one.endpoint) == "Bearer SECRET-1"
         kept = tx.exec_driver_sql("SELECT raw FROM submissions").scalars().all()
         assert kept
         assert not any(b"SECRET" in bytes(one) for one in kept)

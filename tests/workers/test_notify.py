@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from fhir_svc.ehr import hooks
+from fhir_svc.ehr import hooks, sealing
 from fhir_svc.errors import Broken
 from fhir_svc.intake.conformance import Conformance
 from fhir_svc.settings import Settings
@@ -141,14 +141,37 @@ def test_what_is_sent_is_valid_r4_and_holds_nothing_clinical(house, desk, receiv
     assert receiver.headers[0]["Content-Type"] == "application/fhir+json"
 
 
-def test_the_header_goes_to_the_endpoint_and_nowhere_else(house, desk, receiver, capfd):
-    house.subscribe(authorization="Bearer SECRET")
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "of-an-earlier-release"])
+def test_the_header_goes_to_the_endpoint_and_nowhere_else(house, desk, receiver, capfd, sealed):
+    key = desk.settings.audit_key.get_secret_value()
+    secret = sealing.seal("Bearer SECRET", key, "north", "s1", receiver.hook) if sealed else "Bearer SECRET"
+    house.subscribe(authorization=secret)
     receiver.answers = [500]
     house.work(desk)
     house.work(desk)
     assert [one["Authorization"] for one in receiver.headers] == ["Bearer SECRET"] * 2
     assert "SECRET" not in json.dumps(house.shown())
     assert "SECRET" not in "".join(capfd.readouterr())
+
+
+def test_a_header_that_was_kept_in_clear_is_sealed_and_still_sent(house, desk, receiver):
+    house.subscribe(authorization="Bearer SECRET")
+    house.subscribe("s2")
+    house.subscribe("s3", authorization=sealing.seal("Bearer x", "k" * 40, "north", "s3", receiver.hook))
+    before = house.find("s3").authorization
+    for _ in range(2):
+        notify.seal_old(desk)
+    assert "SECRET" not in house.find().authorization
+    assert (house.find("s2").authorization, house.find("s3").authorization) == (None, before)
+    house.work(desk)
+    assert [one.get("Authorization") for one in receiver.headers].count("Bearer SECRET") == 1
+
+
+def test_a_header_that_can_not_be_opened_any_more_stops_the_subscription_and_says_so(house, desk, receiver):
+    house.subscribe(authorization=sealing.seal("Bearer SECRET", "another key", "north", "s1", receiver.hook))
+    house.work(desk)
+    assert receiver.got == []
+    assert (house.find().status, house.find().reason) == ("error", "authorization-unreadable")
 
 
 @pytest.mark.parametrize("trouble", [500, 404, 307, "lose", 60.0, "drip"])
