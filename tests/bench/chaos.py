@@ -1,4 +1,7 @@
-"""200 submissions while workers and broker are killed 20 times: nothing lost, nothing doubled, here or in the EHR."""
+"""200 submissions while 20 kills happen: nothing lost, nothing doubled, here or in the EHR.
+
+On SQLite workers, single pool processes, relay and broker are killed; `chaos postgresql` kills the database as well.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,11 +27,16 @@ from fhir_svc.demo.ehr_client import Fhir
 from fhir_svc.demo.play import CAUDA_EQUINA, PROFILES
 from fhir_svc.demo.reading import held_by, order_key
 from fhir_svc.demo.stack import Stack
+from tests import postgres
 
 SUBMISSIONS = 200
 KILLS = 20
 SEED = 20_261_121
 DRAINED_WITHIN = 60.0
+POSTGRESQL = "postgresql"
+DATABASE = "database"
+VICTIMS = ("worker", "worker", "child", "broker", "relay")
+OUTAGE = 1.0  # seconds for which a killed database is down, beside what it needs for its recovery
 
 
 def kill(stack: Stack, victim: str) -> None:
@@ -60,18 +70,44 @@ def _submit(service: Fhir, response: dict[str, Any]) -> str:
 def main() -> int:
     """Run it and say what was found; 1 when anything was lost or doubled."""
     random.seed(SEED)
-    with tempfile.TemporaryDirectory(prefix="fhir-svc-chaos-") as folder, Stack(Path(folder)) as stack:
+    with (
+        _database() as database,
+        tempfile.TemporaryDirectory(prefix="fhir-svc-chaos-") as folder,
+        Stack(Path(folder), database_url=database.url if database else None) as stack,
+    ):
         stop = threading.Event()
         supervisor = threading.Thread(target=_supervise, args=(stack, stop))
         supervisor.start()
         try:
-            return _run(stack)
+            return _run(stack, database)
         finally:
             stop.set()
             supervisor.join()
 
 
-def _run(stack: Stack) -> int:
+@contextmanager
+def _database() -> Iterator[postgres.Server | None]:
+    """The PostgreSQL that was asked for; None: the embedded default."""
+    if POSTGRESQL not in sys.argv[1:]:
+        yield None
+        return
+    where = postgres.programs()
+    if where is None:
+        raise SystemExit(postgres.ABSENT)
+    with postgres.running(where) as found:
+        yield found
+
+
+def _strike(stack: Stack, database: postgres.Server | None, victim: str) -> None:
+    if victim != DATABASE or database is None:
+        kill(stack, victim)
+        return
+    database.kill()
+    time.sleep(OUTAGE)
+    database.start()
+
+
+def _run(stack: Stack, database: postgres.Server | None) -> int:
     token = stack.token()
     service, ehr = Fhir(f"{stack.base}/fhir", token=token), Fhir(stack.ehr_base)
     form = forms.questionnaire(PROFILES, "lbp-lss-intake")
@@ -81,8 +117,9 @@ def _run(stack: Stack) -> int:
         authored = datetime.now(UTC) - timedelta(seconds=30)
         monitors.append(_submit(service, forms.fill_in(form, f"Patient/chaos-{number}", authored, CAUDA_EQUINA)))
         if number % (SUBMISSIONS // KILLS) == 5:
-            victim = random.choice(["worker", "worker", "child", "broker", "relay"])
-            kill(stack, victim)
+            fourth = database is not None and sum(kills.values()) % 4 == 3
+            victim = DATABASE if fourth else random.choice(VICTIMS)
+            _strike(stack, database, victim)
             kills[victim] += 1
         time.sleep(0.05)
     last_fault = time.monotonic()
@@ -104,6 +141,7 @@ def _run(stack: Stack) -> int:
     per_patient = collections.Counter((draft["subject"]["reference"], order_key(draft)) for draft in expected)
     held = len(ehr.search("ServiceRequest?_count=100000"))
     keys = {key for _, key in per_patient}
+    print(f"database {POSTGRESQL if database else 'sqlite'}")
     print(f"submissions {SUBMISSIONS}, kills {sum(kills.values())} ({dict(kills)}), drained {drained:.1f} s after")
     print(f"evaluations {dict(evaluated)}")
     print(f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held}")
