@@ -43,7 +43,10 @@ LEVELS = {
 }
 PRIORITIES = {"stat": "asap", "asap": "urgent", "urgent": "routine", "routine": "urgent"}
 ANSWERS = {"yes": "no", "no": "yes", "none": "both", "both": "one", "one": "both"}
+WORDS = {"least": "greatest", "greatest": "least"}
+DURATIONS = {"h": "d", "d": "wk", "wk": "d", "mo": "a"}
 OPERATORS = {"<=": "<", ">=": ">", "<": "<=", ">": ">=", "!=": "=", "=": "!=", " and ": " or ", " or ": " and "}
+ALTERNATIVES = re.compile(r"\(('[^']*'(?: \| '[^']*')+)\)")
 TOKEN = re.compile(r"<=|>=|!=|<|>|=| and | or |\.not\(\)|'[^']*'|(?<![\w`'.-])\d+(?:\.\d+)?(?![\w`'.-])|%`[^`]*`")
 
 
@@ -135,7 +138,8 @@ def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], A
             yield (*path, "valueInteger"), node["valueInteger"], {1: 3, 2: 0}[node["valueInteger"]]
             return
         for key, value in node.items():
-            if key not in NOT_DECIDING:
+            no_time = key == "code" and node.get("value") == 0  # none of one unit is none of another
+            if key not in NOT_DECIDING and not no_time:
                 yield from _walk(value, (*path, key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
@@ -154,12 +158,14 @@ def _mistakes(path: tuple[Any, ...], value: Any) -> Iterator[Any]:
             yield value - 1
     elif path[-1] == "expression":
         yield from _expressions(value)
+    elif path[-2:] == ("valueDuration", "code"):
+        yield from {DURATIONS[value]} - {value}
     elif isinstance(value, str):
         yield from _words(value)
 
 
 def _words(value: str) -> Iterator[str]:
-    for table in (LEVELS, PRIORITIES):
+    for table in (LEVELS, PRIORITIES, WORDS):
         if value in table:
             yield table[value]
     head, _, tail = value.rpartition("/ActivityDefinition/")
@@ -172,6 +178,11 @@ def _expressions(text: str) -> Iterator[str]:
         token = found.group()
         for becomes in _tokens(token):
             yield text[: found.start()] + becomes + text[found.end() :]
+    for found in ALTERNATIVES.finditer(text):
+        words = found.group(1).split(" | ")
+        for word in words:
+            fewer = " | ".join(each for each in words if each != word)
+            yield text[: found.start(1)] + fewer + text[found.end(1) :]
 
 
 def _tokens(token: str) -> Iterator[str]:

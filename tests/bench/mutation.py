@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -58,6 +59,7 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._source, self._module, "exec"), module.__dict__)  # noqa: S102 - our own source, mutated
 
 
+@cache
 def _artefacts() -> list[dict[str, Any]]:
     """The knowledge as the service reads it, without importing the service: it may be the one that is mutated."""
     paths = (path for path in sorted(PROFILES.rglob("*.json")) if "schema" not in path.relative_to(PROFILES).parts)

@@ -14,7 +14,8 @@ PLAN = "lbp-lss"
 class Cases:
     """Every case with what it says of each fact and rule, so that the telling ones run first.
 
-    A mistake in one fact changes nothing in a case where that fact is read as before, so that such cases are left out.
+    A mistake in one fact changes nothing in a case where that fact is read as before, and one in the range of what a
+    site may set nothing where the site sets nothing, so that such cases are left out.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,12 @@ class Cases:
         return (self.cases[at][1] for at in places if self._tells(at, about, after))
 
     def _tells(self, at: int, about: str, after: Any) -> bool:
-        if self._before is None or about not in self._before.pathway(PLAN).declarations.facts:
+        if self._before is None:
+            return True
+        old, new = self._before.pathway(PLAN).declarations, after.pathway(PLAN).declarations
+        if about in old.parameters and old.parameters[about].default == new.parameters[about].default:
+            return about in self.cases[at][1].values
+        if about not in old.facts:
             return True
         return bool(self._read(at, about, self._before) != self._read(at, about, after))
 
