@@ -54,6 +54,11 @@ LABS_WEEK = "LAB_CRP:7d LAB_ESR:7d"
 YOUNG = patient("1990-01-01")
 FALL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
 
+NO_CONTRAST = {"contrast-for-infection-and-cancer": False}
+CANCER = {"rf-cancer-history": "active"}
+LABS = "LAB_CRP:urgent LAB_ESR:urgent"
+STALE = hours(31 * 24)
+NOT_ASKED = {"hx-wants-intervention": None}
 BORDERLINE = "ABI_BORDERLINE"
 TOE = "toe-brachial index"
 VIDEO = "EXERCISE_REMINDER_VIDEO:routine"
@@ -157,10 +162,24 @@ RED_FLAGS = {
             [calm(FEVER)],
             "SAME_DAY",
             "ED_REFERRAL:asap MRI_L_WO:asap LAB_CRP:asap LAB_ESR:asap",
-            values={"contrast-for-infection-and-cancer": False},
+            values=NO_CONTRAST,
+        ),
+        Case(
+            "fever with saddle numbness: the scan says why",
+            [calm(FEVER | SADDLE)],
+            why="ED_REFERRAL:R01+R03 MRI_L_WWO:R01+R03 LAB_CRP:R03 LAB_ESR:R03",
+        ),
+        Case(
+            "fever with saddle numbness, no contrast",
+            [calm(FEVER | SADDLE)],
+            "EMERGENCY",
+            "ED_REFERRAL:stat MRI_L_WO:stat LAB_CRP:stat LAB_ESR:stat",
+            why="ED_REFERRAL:R01+R03 MRI_L_WO:R01+R03 LAB_CRP:R03 LAB_ESR:R03",
+            values=NO_CONTRAST,
         ),
     ],
     "R03c": [
+        Case("a high CRP, no contrast", [calm(), crp()], "URGENT", f"MRI_L_WO:urgent {LABS}", values=NO_CONTRAST),
         Case(
             "a high CRP",
             [calm(), crp()],
@@ -185,6 +204,7 @@ RED_FLAGS = {
         ),
     ],
     "R04": [
+        Case("cancer, no contrast", [calm(CANCER)], "URGENT", f"MRI_L_WO:urgent {LABS}", values=NO_CONTRAST),
         Case(
             "cancer",
             [calm({"rf-cancer-history": "active"})],
@@ -265,6 +285,20 @@ RED_FLAGS = {
 CLASSES = {
     "R11": [
         Case("a routine MRI", [calm(WISH)], raised="", asked="", sent="", due="MRI_L_WO:28d"),
+        Case("wish not asked, six weeks", [calm(WISH | NOT_ASKED | {"hx-pt-weeks": 6})], orders="", flags="NEEDS_INFO"),
+        Case("wish not asked, less", [calm(WISH | NOT_ASKED | {"hx-pt-weeks": 5.9})], no_flags="NEEDS_INFO"),
+        Case("nothing asked", [calm(WISH | NOT_ASKED | {"hx-pt-weeks": None})], orders="", flags="NEEDS_INFO"),
+        Case("weeks not asked, no wish", [calm(CLAUDICATION | {"hx-pt-weeks": None})], no_flags="NEEDS_INFO"),
+        Case("weeks not asked, a wish", [calm(WISH | {"hx-pt-weeks": None})], orders="", flags="NEEDS_INFO"),
+    ],
+    "R12": [
+        Case("two weeks", [calm({"hx-pt-weeks": 2})], orders="PT_REFERRAL:routine", met="R12", settled="R12"),
+        Case("six weeks", [calm({"hx-pt-weeks": 6})], orders="", not_met="R12"),
+        Case("two weeks, long ago", [calm({"hx-pt-weeks": 2}, authored=STALE)], orders="", cannot_tell="R12 R20"),
+        Case("six weeks, long ago", [calm({"hx-pt-weeks": 6}, authored=STALE)], orders="", cannot_tell="R12 R20"),
+    ],
+    "R16": [
+        Case("no scan: what else is missing is not its matter", [calm(WISH | {"hx-pt-weeks": None})], settled="R16"),
     ],
     "R20": [
         Case("early physiotherapy", [calm({"hx-pt-weeks": 2})], raised="", asked="", sent="", due="PT_REFERRAL:28d"),

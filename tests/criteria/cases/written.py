@@ -5,11 +5,13 @@ Times are told from T on. Everything is read from the FHIR resources alone, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from tests.criteria.cases.building import B, Resource, T
 
+RULE = re.compile(r"(R\d\d\w?) ")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -107,6 +109,22 @@ def wanted(written: Sequence[Resource], _at: datetime = T) -> list[str]:
     return [each["codeFilter"][0]["code"][0]["code"] for each in guidance.get("dataRequirement", ())]
 
 
+def why(written: Sequence[Resource], _at: datetime = T) -> list[str]:
+    """The rules that each draft names in its notes: `MRI_L_WO:R01+R03`."""
+    said = {
+        key(each): [found[1] for note in each["note"] if (found := RULE.match(note["text"]))]
+        for each in drafts(written)
+    }
+    return [f"{name}:{'+'.join(rules)}" for name, rules in said.items()]
+
+
+def lacking(guidance: Resource, rule: str) -> list[str]:
+    """The facts that the trace names as missing for a rule."""
+    trace = next(each for each in guidance["contained"] if each["resourceType"] == "Parameters")["parameter"]
+    parts = next(each["part"] for each in trace if each["name"] == "rule" and each["part"][0]["valueString"] == rule)
+    return [str(part["valueCode"]) for part in parts if part["name"] == "missing"]
+
+
 READ: dict[str, Callable[[Sequence[Resource], datetime], list[str]]] = {
     "reasons": reasons,
     "due": due,
@@ -116,6 +134,7 @@ READ: dict[str, Callable[[Sequence[Resource], datetime], list[str]]] = {
     "blocked": blocked,
     "issues": issues,
     "wanted": wanted,
+    "why": why,
 }
 
 
