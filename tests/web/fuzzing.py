@@ -13,9 +13,10 @@ from urllib.parse import quote, urlencode
 from hypothesis import strategies as st
 
 from tests.web import seeds
-from tests.web.cast import FHIR
+from tests.web.cast import FHIR, MRN
 
 FORM = "application/x-www-form-urlencoded"
+TAKING = frozenset({"/fhir", "/fhir/$submit", "/fhir/<kind>", "/fhir/<kind>/<resource_id>"})
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
 CALLERS = ["north-ehr", "north-reader", "south-ehr", "alice", "bob", "ada", "charlie", "", "nobody"]
 PEOPLE = frozenset({"alice", "bob", "ada", "charlie"})
@@ -77,6 +78,12 @@ def fault(ask: Ask, answer: Answer) -> str | None:
 
 
 texts = st.text(max_size=12)
+
+
+def once_in(many: int) -> st.SearchStrategy[bool]:
+    return st.sampled_from([False] * (many - 1) + [True])  # integers would be drawn near their ends too often
+
+
 odd = st.sampled_from(
     [
         *(
@@ -119,12 +126,12 @@ trees = st.recursive(
 def changed(draw: Any, whole: Any) -> Any:
     """A copy with something replaced, left out, doubled or renamed somewhere."""
     whole = json.loads(json.dumps(whole))
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
         node = whole
         while isinstance(node, dict | list) and node:
             name = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
             inner = node[name]
-            if isinstance(inner, dict | list) and inner and draw(st.integers(0, 4)):
+            if isinstance(inner, dict | list) and inner and not draw(once_in(5)):
                 node = inner
                 continue
             _change(draw, node, name)
@@ -152,7 +159,7 @@ def _change(draw: Any, node: Any, name: Any) -> None:
 def bodies(draw: Any, whole: Any) -> bytes:
     """Mostly JSON of what was meant, changed; now and then with some of its bytes changed as well."""
     raw: bytes = json.dumps(draw(changed(whole))).encode()
-    if draw(st.integers(0, 5)):
+    if not draw(once_in(12)):
         return raw
     place = draw(st.integers(0, len(raw)))
     return raw[:place] + draw(st.binary(max_size=6)) + raw[place + draw(st.integers(0, 6)) :]
@@ -189,16 +196,14 @@ queries = st.lists(
 @st.composite
 def asks(draw: Any, rules: list[tuple[str, list[str]]]) -> Ask:
     """A request to one of these rules (an address with `<arguments>`, and its methods), or to nowhere."""
-    taking = [
-        each for each in rules if each[0] in {"/fhir", "/fhir/$submit", "/fhir/<kind>", "/fhir/<kind>/<resource_id>"}
-    ]
-    rule, methods = draw(st.sampled_from([*rules, *taking * 3, ("/fhir/<kind>/<resource_id>/$nonsense", ["POST"])]))
+    taking = [each for each in rules if each[0] in TAKING and each[1] != ["GET", "HEAD"]]
+    rule, methods = draw(st.sampled_from([*rules, *taking * 5, ("/fhir/<kind>/<resource_id>/$nonsense", ["POST"])]))
     method = draw(st.sampled_from(methods * 30 + METHODS))
     chosen: dict[str, str] = {}
 
     def fill(found: re.Match[str]) -> str:
         name = found[1].rpartition(":")[2]
-        chosen[name] = draw(st.sampled_from(seeds.NAMES[name])) if draw(st.integers(0, 9)) else draw(texts)
+        chosen[name] = draw(texts) if draw(once_in(15)) else draw(st.sampled_from(seeds.NAMES[name]))
         return quote(chosen[name], safe="{}", errors="replace")
 
     path = re.sub(r"<([^>]+)>", fill, rule)
@@ -208,9 +213,11 @@ def asks(draw: Any, rules: list[tuple[str, list[str]]]) -> Ask:
     body = None
     if method in {"POST", "PUT", "PATCH"}:
         form = bool(PAGES.match(path)) or rule.endswith("_search") or rule == "/auth/token"
-        given["Content-Type"] = (FORM if form else FHIR) if draw(st.integers(0, 9)) else draw(st.sampled_from(MEDIA))
+        given["Content-Type"] = draw(st.sampled_from(MEDIA)) if draw(once_in(15)) else FORM if form else FHIR
         body = draw(forms(rule) if form else bodies(draw(st.sampled_from(seeds.bodies_of(rule, chosen)))))
-    query = draw(queries) if method in {"GET", "HEAD"} or not draw(st.integers(0, 9)) else ()
+    query = draw(queries) if method in {"GET", "HEAD"} or draw(once_in(10)) else ()
+    if (method, rule) == ("PUT", "/fhir/<kind>"):
+        query = (("identifier", f"{MRN}|12345"), *query)
     return Ask(method, path, query, given, body, draw(st.sampled_from(callers(rule))), rule)
 
 

@@ -113,16 +113,7 @@ FORMS: dict[str, list[Json]] = {
     ],
 }
 NAMES: dict[str, list[str]] = {
-    "kind": [
-        *RESOURCES,
-        "Observation",
-        "Task",
-        "GuidanceResponse",
-        "AuditEvent",
-        "Questionnaire",
-        "Encounter",
-        "Basic",
-    ],
+    "kind": [*[*RESOURCES] * 2, "Task", "GuidanceResponse", "AuditEvent", "Questionnaire", "Encounter", "Basic"],
     "resource_id": ["o1", "p1", "f1", "c1", "lbp-lss", "lbp-lss-intake", "{draft0}", "{review0}", "none", "a" * 65],
     "draft_id": [*(f"{{draft{number}}}" for number in range(DRAFTS)), "none"],
     "task_id": [*(f"{{review{number}}}" for number in range(REVIEWS)), "{approval}", "none"],
@@ -174,10 +165,12 @@ def bodies_of(rule: str, chosen: dict[str, str]) -> list[Any]:
     last = rule.rpartition("/")[2]
     if last in ACTS:
         return [parameters(*ACTS[last])]
-    if rule in {"/fhir", "/fhir/$submit"}:
+    if rule == "/fhir":
+        return [*BUNDLES[2:] * 5, *BUNDLES]
+    if rule == "/fhir/$submit":
         return [*BUNDLES, parameters({"name": "bundle", "resource": BUNDLES[0]})]
     kind = "Subscription" if "Subscription" in rule else chosen.get("kind", "")
     resource = RESOURCES.get(kind, RESOURCES["Observation"])
     if "resource_id" in chosen:
         resource = resource | {"id": chosen["resource_id"]}
-    return [resource, resource, resource, parameters({"name": "resource", "resource": resource}), [], 7]
+    return [*[resource] * 9, parameters({"name": "resource", "resource": resource}), [], 7]
