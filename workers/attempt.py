@@ -91,7 +91,7 @@ def _claim_lot(desk: D, lots: Lots[D], *, work_id: str = "", like: Claim | None 
                 tx, like.tenant, like.kind, worker=desk.holder, lease=lots.step.lease, demo=like.demo, limit=size
             )
         if _due_to_report():
-            work.heartbeat(tx, desk.worker, "worker", progressed=True)
+            work.heartbeat(tx, desk.worker, "worker", progressed=True, trouble=desk.trouble)
     if claims and claims[0].exhausted:
         _set_aside(desk, claims[0], lots.step, "attempts-used-up")
         return []
@@ -102,7 +102,7 @@ def _claim(desk: Desk, work_id: str, lease: timedelta) -> Claim | None:
     with desk.database.transaction() as tx:
         claim = work.claim(tx, work_id, worker=desk.holder, lease=lease, demo=desk.settings.demo)
         if _due_to_report():
-            work.heartbeat(tx, desk.worker, "worker", progressed=True)
+            work.heartbeat(tx, desk.worker, "worker", progressed=True, trouble=desk.trouble)
     return claim
 
 

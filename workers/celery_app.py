@@ -91,6 +91,8 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
 
     with take_name("-".join(queues)) as name:
         equipment.worker = name
+        if EVALUATE not in queues:
+            equipment.trouble = None  # the criteria are no matter of this lane
         with equipment.database.transaction() as tx:
             work.release_worker(tx, name)  # what this worker held when it died
         app = make_app(equipment.broker_url, equipment)

@@ -23,6 +23,7 @@ class Desk:
     database: Database
     worker: str
     process: str = field(default="", init=False)
+    trouble: str | None = field(default=None, init=False)  # the code of what an admin must know of this process
 
     @property
     def holder(self) -> str:

@@ -13,6 +13,7 @@ from fhir_svc.store.database import Database
 from workers.desk import Desk
 from workers.ehrs import Ehrs
 
+SHADOW_UNUSABLE = "shadow-unusable"
 log = structlog.get_logger("fhir_svc.workers")
 
 
@@ -29,7 +30,10 @@ def equip(settings: Settings, worker: str) -> Equipment:
     """Load what a process needs; the database is not touched yet."""
     knowledge = Knowledge(load_artefacts(settings.profiles_dir))
     database = Database(settings.database_url.get_secret_value())
-    return Equipment(settings, database, worker, knowledge, shadow=_tried_out(settings))
+    made = Equipment(settings, database, worker, knowledge, shadow=_tried_out(settings))
+    if made.shadow is None and settings.shadow_profiles_dir is not None:
+        made.trouble = SHADOW_UNUSABLE
+    return made
 
 
 def _tried_out(settings: Settings) -> Knowledge | None:

@@ -76,7 +76,7 @@ class Watchdog:
         name = self._desk.worker
         try:
             with self._desk.database.transaction() as tx:
-                work.heartbeat(tx, name, "worker", progressed=False)
+                work.heartbeat(tx, name, "worker", progressed=False, trouble=self._desk.trouble)
                 me = next(one for one in work.workers(tx) if one.worker == name)
                 idle = (now(tx) - me.progressed).total_seconds() if me.progressed else up
                 kinds = kinds_of(self._queues)

@@ -27,13 +27,14 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A process: when it started, was last seen, and last finished something."""
+    """A process: when it started, was last seen, and last finished something; `trouble`: what is wrong all the same."""
 
     worker: str
     role: str
     started: datetime
     seen: datetime
     progressed: datetime | None
+    trouble: str | None = None
 
 
 def summary(tx: Connection, tenant: str | None = None, *, states: Collection[str] | None = None) -> list[Count]:
@@ -57,15 +58,17 @@ def forget_done(tx: Connection, *, older: timedelta) -> int:
     return tx.execute(delete(work).where(old)).rowcount
 
 
-def heartbeat(tx: Connection, worker: str, role: str, *, progressed: bool) -> None:
-    """Note that a process is alive and, if so, that it got something done."""
+def heartbeat(tx: Connection, worker: str, role: str, *, progressed: bool, trouble: str | None = None) -> None:
+    """Note that a process is alive and, if so, that it got something done, or the code of what is wrong with it."""
     statement: Any = (
         postgresql.insert(rows_of_workers) if tx.dialect.name == "postgresql" else sqlite.insert(rows_of_workers)
     )
     progress = {"progressed": clock()} if progressed else {}
     tx.execute(
-        statement.values(worker=worker, role=role, started=clock(), seen=clock(), **progress).on_conflict_do_update(
-            index_elements=["worker"], set_={"role": role, "seen": clock(), **progress}
+        statement.values(
+            worker=worker, role=role, started=clock(), seen=clock(), trouble=trouble, **progress
+        ).on_conflict_do_update(
+            index_elements=["worker"], set_={"role": role, "seen": clock(), "trouble": trouble, **progress}
         )
     )
 
@@ -79,3 +82,14 @@ def workers(tx: Connection) -> list[Worker]:
     """Every process that ever reported, the most recently seen first."""
     columns = [rows_of_workers.c[name] for name in Worker.__slots__]
     return [Worker(*row) for row in tx.execute(select(*columns).order_by(rows_of_workers.c.seen.desc()))]
+
+
+def troubles(tx: Connection, *, within: timedelta) -> dict[str, int]:
+    """How many processes that reported lately have which trouble."""
+    lately = (rows_of_workers.c.seen > later(-within), rows_of_workers.c.trouble.is_not(None))
+    counted = (
+        select(rows_of_workers.c.trouble, func.count().label("processes"))
+        .where(*lately)
+        .group_by(rows_of_workers.c.trouble)
+    )
+    return {str(row.trouble): int(row.processes) for row in tx.execute(counted)}

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -37,6 +38,7 @@ SECONDS: Final = Histogram(
     registry=OWN,
 )
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+REPORTING: Final = timedelta(seconds=60)  # a worker reports every few seconds
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for the directory its processes share
 
 
@@ -50,11 +52,14 @@ class WorkNumbers(Collector):
         """Read the numbers; kinds and states are the only labels."""
         rows = GaugeMetricFamily("fhir_svc_work_rows", "Work rows", labels=("kind", "state"))
         oldest = GaugeMetricFamily("fhir_svc_work_oldest_seconds", "Age of the oldest", labels=("kind", "state"))
+        trouble = GaugeMetricFamily("fhir_svc_worker_trouble", "Workers with a trouble of their own", labels=("code",))
         with self._database.reading() as tx:
             for line in work_watch.summary(tx):
                 rows.add_metric((line.kind, line.state), line.count)
                 oldest.add_metric((line.kind, line.state), line.oldest)
-        return [rows, oldest]
+            for code, count in sorted(work_watch.troubles(tx, within=REPORTING).items()):
+                trouble.add_metric((code,), count)
+        return [rows, oldest, trouble]
 
 
 @blueprint.get("/healthz")

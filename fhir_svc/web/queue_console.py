@@ -31,6 +31,10 @@ SILENT: Final = timedelta(seconds=60)  # a worker reports every few seconds; aft
 FORGOTTEN: Final = timedelta(hours=24)
 LONGEST_REASON: Final = 500
 ORDER: Final = "order"
+TROUBLES: Final = {
+    "shadow-unusable": "The criteria that are to be tried out can't be loaded: nothing is tried out, everything else "
+    "goes on. The command criteria check, on their folder, says what is wrong."
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         oldest=max((each.oldest for each in counts if each.state in {"due", "leased"}), default=0.0),
         states=STATES,
         workers=[(worker, silent(worker, at)) for worker in workers],
+        troubles=sorted({each.trouble for each in workers if each.trouble and not silent(each, at)}),
+        trouble_words=TROUBLES,
         quarantined=quarantined,
         attempts=work.MAX_ATTEMPTS,
         problem=failure.issues[0].text if failure else None,

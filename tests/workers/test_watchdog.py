@@ -8,6 +8,7 @@ from redis import Redis
 
 from fhir_svc.store import work
 from workers import watchdog
+from workers.equipment import equip
 from workers.slots import take_name
 from workers.watchdog import Signs, Watchdog
 
@@ -59,3 +60,20 @@ def test_two_workers_never_share_a_name_and_a_name_comes_back(tmp_path, monkeypa
         assert first != second
     with take_name("test-lane") as again:
         assert again == first
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [("{", "shadow-unusable"), (None, "shadow-unusable"), ("good", None), ("unset", None)]
+)
+def test_a_worker_reports_that_the_criteria_to_be_tried_out_can_not_be_loaded(
+    settings, store, valkey, tmp_path, found, said
+):
+    folder = tmp_path / "profiles"
+    if found == "{":
+        (folder / "PlanDefinition").mkdir(parents=True)
+        (folder / "PlanDefinition" / "lbp-lss.json").write_text(found)
+    tried = settings.profiles_dir if found == "good" else None if found == "unset" else folder
+    worker = equip(settings.model_copy(update={"shadow_profiles_dir": tried}), "tester")
+    Watchdog(worker, valkey.url, ("evaluate",)).look()
+    with store.database.reading() as tx:
+        assert [one.trouble for one in work.workers(tx)] == [said]
