@@ -27,6 +27,7 @@ from fhir_svc.demo.ehr_client import Fhir
 from fhir_svc.demo.play import CAUDA_EQUINA, PROFILES
 from fhir_svc.demo.reading import held_by, order_key
 from fhir_svc.demo.stack import Stack
+from fhir_svc.ehr.outbound import ORDER
 from tests import postgres
 
 SUBMISSIONS = 200
@@ -139,16 +140,22 @@ def _run(stack: Stack, database: postgres.Server | None) -> int:
         time.sleep(0.5)
     drained = time.monotonic() - last_fault
     per_patient = collections.Counter((draft["subject"]["reference"], order_key(draft)) for draft in expected)
-    held = len(ehr.search("ServiceRequest?_count=100000"))
+    held = collections.Counter(_order(copy) for copy in ehr.search("ServiceRequest?_count=100000"))
     keys = {key for _, key in per_patient}
     print(f"database {POSTGRESQL if database else 'sqlite'}")
     print(f"submissions {SUBMISSIONS}, kills {sum(kills.values())} ({dict(kills)}), drained {drained:.1f} s after")
     print(f"evaluations {dict(evaluated)}")
-    print(f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held}")
+    print(
+        f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held.total()}"
+    )
     lost = SUBMISSIONS * len(keys) - delivered
-    doubled = sum(count - 1 for count in per_patient.values()) + max(0, held - len(expected))
+    doubled = sum(count - 1 for count in (*per_patient.values(), *held.values()))
     print(f"lost {lost}, doubled {doubled}, still in progress {len(pending)}")
     return int(bool(lost or doubled or pending or not keys))
+
+
+def _order(copy: dict[str, Any]) -> str:
+    return next(str(one["value"]) for one in copy["identifier"] if one["system"] == ORDER)
 
 
 def _drafts_of(service: Fhir, number: int) -> list[dict[str, Any]]:
