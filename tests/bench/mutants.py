@@ -44,7 +44,7 @@ LEVELS = {
 PRIORITIES = {"stat": "asap", "asap": "urgent", "urgent": "routine", "routine": "urgent"}
 ANSWERS = {"yes": "no", "no": "yes", "none": "both", "both": "one", "one": "both"}
 WORDS = {"least": "greatest", "greatest": "least"}
-DURATIONS = {"h": "d", "d": "wk", "wk": "d", "mo": "a"}
+DURATIONS = {"min": "h", "h": "d", "d": "wk", "wk": "d", "mo": "a"}
 OPERATORS = {"<=": "<", ">=": ">", "<": "<=", ">": ">=", "!=": "=", "=": "!=", " and ": " or ", " or ": " and "}
 ALTERNATIVES = re.compile(r"\(('[^']*'(?: \| '[^']*')+)\)")
 TOKEN = re.compile(r"<=|>=|!=|<|>|=| and | or |\.not\(\)|'[^']*'|(?<![\w`'.-])\d+(?:\.\d+)?(?![\w`'.-])|%`[^`]*`")
@@ -61,13 +61,13 @@ class Mutant:
 
 
 def of_artefacts(artefacts: list[dict[str, Any]]) -> Iterator[Mutant]:
-    """Every mistake in the plan and its Library."""
+    """Every mistake in the plan, its Library and the definitions of its orders, messages and tasks."""
     for index, artefact in enumerate(artefacts):
-        if (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
+        if artefact["resourceType"] == "ActivityDefinition" or (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
             for path, was, becomes in _walk(artefact, ()):
                 if _only_adds_days_of_the_window_before(artefact, path, was, becomes):
                     continue
-                names = _names(artefact, path)
+                names = _names(artefact, path) or [artefact["id"]]
                 place = " ".join([*names, ".".join(str(step) for step in path[-3:])])
                 name = f"{artefact['resourceType']}: {place}: {_difference(str(was), str(becomes))}"
                 yield Mutant(name, _replacing(index, path, becomes), names[0] if names else "")

@@ -39,6 +39,7 @@ CHECKS = [
     *(f"tests/criteria/test_{name}.py" for name in ("knowledge", "site_values", "facts", "amendments", "moments")),
     *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources")),
     *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls")),
+    *(f"tests/orders/test_{name}.py" for name in ("writes", "screening")),
 ]
 LIMIT = 600
 """Seconds after which a mistake that never comes to an end counts as noticed."""

@@ -112,6 +112,31 @@ def test_a_site_value_out_of_range_is_refused(values):
         find(record_of([calm()]), Knowledge(ARTEFACTS), Site("UTC", values), T)
 
 
+MARKS = [
+    (("lumbar-mri",), "MRI_L_WO MRI_L_WWO", "R13.no-myelogram R13.unsafe R13.conditional R13.incomplete"),
+    (("intrathecal-contrast",), "CTM_L", "R13.myelogram-risk"),
+    (("gadolinium",), "MRI_L_WWO", "R14.contrast R15.contrast"),
+    (("ionising", "interventional"), "CTM_L ESI XR_L XR_L_FLEXEXT", "R14.block R14.film"),
+    (("ionising", "interventional", "gadolinium"), "CTM_L ESI MRI_L_WWO XR_L XR_L_FLEXEXT", "R14.check"),
+]
+
+
+@pytest.mark.parametrize(("marks", "orders", "controls"), MARKS)
+def test_the_controls_reach_every_order_that_is_marked_for_them_and_no_other(marks, orders, controls):
+    wanted = {f"{B}/StructureDefinition/{mark}" for mark in marks}
+    marked = {
+        each["id"].upper().replace("-", "_")
+        for each in ARTEFACTS
+        if each["resourceType"] == "ActivityDefinition"
+        for held in each["extension"]
+        if held["url"] in wanted and held["valueBoolean"]
+    }
+    rules = Knowledge(ARTEFACTS).pathway("lbp-lss").plan.rules
+    found = {action.id: action.control for rule in rules for action in rule.action.everything() if action.control}
+    assert marked == set(orders.split())
+    assert {key for name in controls.split() for key in found[name].orders} == marked
+
+
 def test_two_artefacts_of_one_id_are_refused():
     with pytest.raises(Broken):
         Knowledge([*ARTEFACTS, ARTEFACTS[0]])
