@@ -145,10 +145,9 @@ def _run(stack: Stack, database: postgres.Server | None) -> int:
     print(f"database {POSTGRESQL if database else 'sqlite'}")
     print(f"submissions {SUBMISSIONS}, kills {sum(kills.values())} ({dict(kills)}), drained {drained:.1f} s after")
     print(f"evaluations {dict(evaluated)}")
-    print(
-        f"drafts here {len(expected)} of {SUBMISSIONS * len(keys)} ({', '.join(sorted(keys))}), in the EHR {held.total()}"
-    )
-    lost = SUBMISSIONS * len(keys) - delivered
+    wanted = SUBMISSIONS * len(keys)
+    print(f"drafts here {len(expected)} of {wanted} ({', '.join(sorted(keys))}), in the EHR {held.total()}")
+    lost = wanted - delivered
     doubled = sum(count - 1 for count in (*per_patient.values(), *held.values()))
     print(f"lost {lost}, doubled {doubled}, still in progress {len(pending)}")
     return int(bool(lost or doubled or pending or not keys))
