@@ -20,6 +20,10 @@ from fhir_svc.store.database import Database
 from fhir_svc.store.tables import metadata
 from tests import postgres
 
+for _name in {"http_proxy", "https_proxy", "all_proxy"} & {name.lower() for name in os.environ}:
+    os.environ.pop(_name, None)  # all traffic of tests stays on this machine, whatever the environment says
+    os.environ.pop(_name.upper(), None)
+
 # No deadlines: a busy machine is no fault. The same examples every time: what is red is red for everybody.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")

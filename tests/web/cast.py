@@ -36,6 +36,7 @@ def make_settings(url, **changes):
         "FHIR_SVC_BASE_URL": "http://localhost",
         "FHIR_SVC_CORS_ORIGINS": "https://app.north.example",
         "FHIR_SVC_LOG_LEVEL": "info",
+        "FHIR_SVC_RATE_BURST": "1000000",  # a quick machine asks more in a second than a client may
     }
     return configuration.read(given | {f"FHIR_SVC_{name.upper()}": value for name, value in changes.items()})
 
