@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -59,17 +58,24 @@ def server(hospital: Hospital, folder: Path) -> Iterator[tuple[int, psutil.Proce
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", SERVE, f"127.0.0.1:{port}"], env=environment, stderr=log)
     try:
-        while process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=60).close()
-                break
-            except OSError:
-                time.sleep(0.05)
+        while process.poll() is None and not _answers(port):
+            time.sleep(0.05)
         (worker,) = psutil.Process(process.pid).children()
         yield port, worker
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+def _answers(port: int) -> bool:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        line.request("GET", "/readyz")
+        return line.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        line.close()
 
 
 @dataclass
