@@ -59,6 +59,7 @@ CANCER = {"rf-cancer-history": "active"}
 LABS = "LAB_CRP:urgent LAB_ESR:urgent"
 STALE = hours(31 * 24)
 NOT_ASKED = {"hx-wants-intervention": None}
+COLD = {"rf-cold-pale-leg": "yes"}
 BORDERLINE = "ABI_BORDERLINE"
 TOE = "toe-brachial index"
 VIDEO = "EXERCISE_REMINDER_VIDEO:routine"
@@ -84,10 +85,18 @@ def alert(back):
     )
 
 
+def on_order(key, priority, back=1):
+    """An order that the EHR has had for so many hours."""
+    return order(key, hours(back), priority=priority, system=f"{B}/CodeSystem/order-key")
+
+
 def waiting(minutes, status="draft", priority="stat"):
     """A draft of ours that was written so many minutes ago, for a reason that nothing withdraws."""
-    draft = order("ED_REFERRAL", hours(1), status=status, priority=priority, system=f"{B}/CodeSystem/order-key")
-    return draft | {"id": "waiting", "meta": {"lastUpdated": hours(minutes / 60)}}
+    return (
+        on_order("ED_REFERRAL", priority)
+        | {"status": status}
+        | {"id": "waiting", "meta": {"lastUpdated": hours(minutes / 60)}}
+    )
 
 
 RED_FLAGS = {
@@ -140,7 +149,7 @@ RED_FLAGS = {
         ),
         Case(
             "fever with a cold leg: one advice",
-            [calm(FEVER | {"rf-cold-pale-leg": "yes"})],
+            [calm(FEVER | COLD)],
             raised="R03 R07",
             sent=HELP,
         ),
@@ -148,10 +157,7 @@ RED_FLAGS = {
             "fever with saddle numbness, all of it on order since an hour: a clinician sees to it now",
             [
                 calm(FEVER | SADDLE),
-                [
-                    order(key, hours(1), priority="stat", system=f"{B}/CodeSystem/order-key")
-                    for key in ("ED_REFERRAL", "MRI_L_WWO", "LAB_CRP", "LAB_ESR")
-                ],
+                [on_order(key, "stat") for key in ("ED_REFERRAL", "MRI_L_WWO", "LAB_CRP", "LAB_ESR")],
             ],
             "EMERGENCY",
             "",
@@ -193,10 +199,7 @@ RED_FLAGS = {
             [
                 calm(),
                 crp(),
-                [
-                    order(key, hours(1), priority="urgent", system=f"{B}/CodeSystem/order-key")
-                    for key in ("MRI_L_WWO", "LAB_CRP", "LAB_ESR")
-                ],
+                [on_order(key, "urgent") for key in ("MRI_L_WWO", "LAB_CRP", "LAB_ESR")],
             ],
             "URGENT",
             "",
@@ -252,7 +255,7 @@ RED_FLAGS = {
     "R07": [
         Case(
             "a cold leg",
-            [calm({"rf-cold-pale-leg": "yes"})],
+            [calm(COLD)],
             raised="R07",
             asked="",
             sent=HELP,
@@ -298,6 +301,8 @@ CLASSES = {
         Case("six weeks, long ago", [calm({"hx-pt-weeks": 6}, authored=STALE)], orders="", cannot_tell="R12 R20"),
     ],
     "R16": [
+        Case("on order since 23 h 59 min", [calm(COLD), on_order("ED_REFERRAL", "stat", 23.99)], orders=""),
+        Case("on order since 24 h", [calm(COLD), on_order("ED_REFERRAL", "stat", 24)], orders="ED_REFERRAL:stat"),
         Case("no scan: what else is missing is not its matter", [calm(WISH | {"hx-pt-weeks": None})], settled="R16"),
     ],
     "R20": [
@@ -369,6 +374,12 @@ CLASSES = {
             "VASC_REFERRAL:urgent ABI:urgent",
             met="R07 R23",
             due="VASC_REFERRAL:7d ABI:7d",
+        ),
+        Case(
+            "narrowed, with rest pain, already referred: a clinician sees to it within the week",
+            [calm(VASCULAR), abi("0.85"), REST_PAIN, on_order("VASC_REFERRAL", "urgent")],
+            orders="ABI:urgent",
+            asked="R23:urgent@7d",
         ),
         Case("no index", [calm(VASCULAR)], not_met="R23"),
         Case("narrowed, no pain on walking", [calm(), abi("0.85")], "ROUTINE", "VASC_REFERRAL:routine", met="R18 R23"),
