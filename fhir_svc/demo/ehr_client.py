@@ -18,19 +18,24 @@ DEADLINE = 10.0  # seconds for one request
 PATIENCE = 20.0  # seconds for an answer that is worked out meanwhile
 
 
+def direct() -> requests.Session:
+    """A session past the proxies of the environment: everything of the demonstration is on this machine."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 def fetch_token(token_url: str, client: str, key_file: Path, scope: str) -> str:
     """An access token by the SMART Backend Services flow; `key_file` holds the client's private JWK."""
     key = json.loads(key_file.read_text(encoding="utf-8"))
-    answer = requests.post(
-        token_url,
-        data={
-            "grant_type": "client_credentials",
-            "scope": scope,
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": client_assertion(client, token_url, key),
-        },
-        timeout=DEADLINE,
-    )
+    form = {
+        "grant_type": "client_credentials",
+        "scope": scope,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": client_assertion(client, token_url, key),
+    }
+    with direct() as session:
+        answer = session.post(token_url, data=form, timeout=DEADLINE)
     if not answer.ok:
         raise RuntimeError(f"no token: {answer.status_code} {answer.json().get('error')}")
     return str(answer.json()["access_token"])
@@ -52,7 +57,7 @@ class Fhir:
 
     def __init__(self, base: str, *, token: str | None = None, session: requests.Session | None = None) -> None:
         self.base = base
-        self._session = session or requests.Session()
+        self._session = session or direct()
         self._session.headers.update({"Accept": FHIR_JSON, "Content-Type": FHIR_JSON})
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"

@@ -15,10 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from fhir_svc.demo import forms
-from fhir_svc.demo.ehr_client import Fhir, wait_for
+from fhir_svc.demo.ehr_client import Fhir, direct, wait_for
 from fhir_svc.demo.forms import Answer
 from fhir_svc.demo.reading import drafts_of, explain, finished, held_by, order_key, value_of
 from fhir_svc.demo.stack import Stack
@@ -210,7 +208,7 @@ def _send_form(service: Fhir, ehr: Fhir, response: dict[str, Any], show: Show) -
 def _sign(stack: Stack, ehr: Fhir, draft: dict[str, Any], show: Show) -> None:
     alice = next(account for account in stack.accounts if account["role"] == "physician")
     show.step(f"{alice['name']} opens the draft, reads what it rests on, and signs it")
-    session = requests.Session()
+    session = direct()
     log_in = {"username": alice["username"], "password": alice["password"]}
     session.post(f"{stack.base}/login", data=log_in, timeout=10).raise_for_status()
     session.post(f"{stack.base}/login/confirm", data={"password": alice["password"]}, timeout=10).raise_for_status()

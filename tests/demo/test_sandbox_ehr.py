@@ -1,6 +1,5 @@
 """The sandbox EHR keeps what it promises, and breaks what it is told to break."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,17 +17,6 @@ ORDER = {
     "quantityQuantity": {"value": 82.50},
 }
 CONDITION = {"If-None-Exist": "identifier=urn:x|1"}
-
-
-@pytest.fixture
-def base(tmp_path):
-    server = serve("127.0.0.1", 0, tmp_path)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/fhir"
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
 
 
 def fault(base, **wanted):
