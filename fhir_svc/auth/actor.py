@@ -20,8 +20,9 @@ class Actor:
     """An authenticated caller.
 
     `id` is the client id of a system or the account id of a person. `scopes` (SMART v2, `system/Observation.cruds`)
-    belong to systems only. The other fields belong to persons: `practitioner` is the id of their Practitioner in the
-    EHR, `confirmed_at` when the password was last typed in this session, `session` the session's id (hashed).
+    belong to systems only. The other fields belong to persons: `username` is what they log in with, `practitioner` the
+    id of their Practitioner in the EHR, `confirmed_at` when the password was last typed in this session, `session` the
+    session's id (hashed).
     """
 
     role: Role
@@ -33,4 +34,5 @@ class Actor:
     licence: str | None = None
     confirmed_at: datetime | None = None
     session: str | None = None
+    username: str | None = None
     demo: bool = False

@@ -1,7 +1,8 @@
 """PURE: one AuditEvent, in the shapes of IHE BALP, for everything that anybody did or was refused.
 
-It names who, when, what and with which outcome, and holds nothing clinical: no query, no name, no detail; a patient is
-a keyed hash, by which an auditor who has the key finds all events of one patient and nobody else finds anything.
+It names who (a client's id, a person's user name), when, what and with which outcome, and holds nothing clinical: no
+query, no name, no detail; a patient is a keyed hash, by which whoever knows a patient's id and has the key finds all
+events of that patient, and nobody else finds anything.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _agents(actor: Actor | None) -> list[dict[str, Any]]:
     if actor is None:
         unknown = {"type": _agent_type("AGNT"), "who": {"display": "unknown"}, "requestor": True}
         return [unknown, server]
-    who: dict[str, Any] = {"identifier": {"system": f"{BASE}/actor", "value": actor.id}}
+    who: dict[str, Any] = {"identifier": {"system": f"{BASE}/actor", "value": actor.username or actor.id}}
     caller: dict[str, Any] = {
         "type": _agent_type("AGNT" if actor.role is Role.SYSTEM else "PROV"),
         "role": [{"coding": [{"system": f"{BASE}/CodeSystem/role", "code": actor.role.value}]}],

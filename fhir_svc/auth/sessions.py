@@ -68,6 +68,7 @@ def actor_from(account: Account, session: Session | None = None) -> Actor:
         licence=account.licence,
         confirmed_at=session.confirmed if session else None,
         session=session.digest if session else None,
+        username=account.username,
         demo=account.demo,
     )
 

@@ -47,7 +47,8 @@ class Again(Enum):
 class Carried:
     """What a request came to: its answer, what to tell the audit, the submission's id, whether it changed anything.
 
-    `moved` are drafts of ours that were changed elsewhere, `refusals` the error codes of what was refused in part.
+    `moved` are drafts of ours that were changed elsewhere, `refusals` the error codes of what was refused in part,
+    `read` what was read or searched besides.
     """
 
     answer: Answer
@@ -56,6 +57,7 @@ class Carried:
     news: bool = True
     moved: Sequence[ChangedElsewhere] = ()
     refusals: Sequence[str] = ()
+    read: Sequence[Told] = ()
 
 
 def told(act: str, received: Sequence[Received]) -> Told:
@@ -156,7 +158,8 @@ def _keep(tx: Connection, actor: Actor, raw: bytes, names: Sequence[str], carrie
         own_orders.ask_for_review(tx, actor, change)
     for reason in carried.refusals:
         trail.leave(tx, Told(carried.told.act, outcome=REFUSED, reason=reason), actor)
-    trail.leave(tx, carried.told, actor)
+    for one in (*carried.read, carried.told):
+        trail.leave(tx, one, actor)
     return answer
 
 

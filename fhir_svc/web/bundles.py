@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -11,6 +12,7 @@ import msgspec
 from flask import Response
 
 from fhir_svc.auth.actor import Actor
+from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import Forbidden, NotFound, Rejected, Unprocessable
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
@@ -71,12 +73,14 @@ def _is_read(url: str) -> bool:
 
 
 def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:
+    read: list[Told] = []
     received = receive(tx, submission, got)
-    entries = _answered(tx, received, got, prefer)
+    entries = _answered(tx, received, got, prefer, read)
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, _encode(body))
-    return Carried(answer, told("transaction", [received]), got.submission, received.guidance is not None)
+    news = received.guidance is not None
+    return Carried(answer, told("transaction", [received]), got.submission, news, read=read)
 
 
 def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carried:
@@ -85,6 +89,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     done: list[Received] = []
     moved: list[ChangedElsewhere] = []
     refusals: list[str] = []
+    read: list[Told] = []
     for index, part in enumerate(batch.parts):
         try:
             if isinstance(part, Rejected):
@@ -93,7 +98,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
             with tx.begin_nested():
                 mine = replace(got, submission=str(uuid4()))
                 received = receive(tx, part, mine)
-                entries[index] = _answered(tx, received, mine, prefer)[part.entries[0].index]
+                entries[index] = _answered(tx, received, mine, prefer, read)[part.entries[0].index]
             done.append(received)
         except Rejected as failure:
             entries[index] = replies.refused_entry(failure)
@@ -103,7 +108,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
     news = any(one.guidance for one in done)
-    return Carried(Answer(200, headers, _encode(body)), told("batch", done), got.submission, news, moved, refusals)
+    answer = Answer(200, headers, _encode(body))
+    return Carried(answer, told("batch", done), got.submission, news, moved, refusals, read)
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:
@@ -116,7 +122,8 @@ def _encode(body: dict[str, Any]) -> bytes:
     return encode(body)
 
 
-def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer) -> Entries:
+def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer, read: list[Told]) -> Entries:
+    """Write the response entries; what GET entries read is added to `read`, for the audit."""
     base = services().settings.fhir_base
     entries: Entries = {}
     warnings = replies.warned(received)
@@ -128,6 +135,7 @@ def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer) 
     for entry in received.submission.entries:
         if entry.method == "GET":
             entries[entry.index] = _got(tx, entry, got)
+            read.append(_read_by(entry, entries[entry.index]))
     return entries
 
 
@@ -138,6 +146,18 @@ def _got(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
         return _read(tx, entry, got) if _is_read(entry.url) else _search(tx, entry, got)
     except Rejected as failure:
         raise failure.at(f"{entry.location.removesuffix('.resource')}.request.url") from None
+
+
+def _read_by(entry: Entry, answered: Mapping[str, Any]) -> Told:
+    """Tell the audit what a GET entry read: a resource, its history, or a search."""
+    if not _is_read(entry.url):
+        return Told("search-type", targets=(entry.type,))
+    local = entry.url.partition("?")[0]
+    if local.endswith("/_history"):
+        return Told("history-instance", targets=(local.removesuffix("/_history"),))
+    version = answered["response"]["etag"].strip('W/"')
+    named = local if "/_history/" in local else f"{local}/_history/{version}"
+    return Told("vread" if named == local else "read", targets=(named,))
 
 
 def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:

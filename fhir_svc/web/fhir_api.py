@@ -226,4 +226,4 @@ def _take_one(
 def _carry_out(tx: Connection, submission: Submission, got: Receipt, act: str, prefer: Prefer) -> Carried:
     received = receive(tx, submission, got)
     answer = replies.single(tx, received, services().settings.fhir_base, prefer, got.tenant.name)
-    return Carried(answer, told(act, [received]), got.submission)
+    return Carried(answer, told("create" if received.done[0].created else act, [received]), got.submission)

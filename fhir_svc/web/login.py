@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request
 
 from fhir_svc.auth import accounts, sessions
 from fhir_svc.auth.actor import Actor, Role
-from fhir_svc.auth.audit_event import REFUSED, Told
+from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, Malformed, Unauthenticated
 from fhir_svc.intake.parse import read_json
 from fhir_svc.store import accounts as rows
@@ -96,11 +96,7 @@ def confirmed(given: Services, actor: Actor, password: str) -> None:
         account = rows.find(tx, actor.id)
     if account is None:
         raise Unauthenticated("Sign in first.")
-    try:
-        accounts.authenticate(given.database, account.username, password, demo=given.settings.demo)
-    except FhirSvcError as failure:
-        trail.leave_alone(Told("confirm", outcome=REFUSED, reason=failure.issues[0].error), actor)
-        raise
+    accounts.authenticate(given.database, account.username, password, demo=given.settings.demo)
     with given.database.transaction() as tx:
         sessions.confirm(tx, actor)
         trail.leave(tx, Told("confirm"), actor)
@@ -129,6 +125,4 @@ def _fields() -> Mapping[str, str]:
 def _audit_refusal(given: Services, username: str, failure: FhirSvcError) -> None:
     with given.database.reading() as tx:
         account = rows.by_username(tx, username)
-    if account is not None:
-        told = Told("login", outcome=REFUSED, reason=failure.issues[0].error)
-        trail.leave_alone(told, sessions.actor_from(account))
+    trail.refused("login", failure.issues[0].error, by=sessions.actor_from(account) if account else None)

@@ -13,7 +13,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from fhir_svc.errors import FhirSvcError, Issue, TooManyRequests, Unauthenticated
+from fhir_svc.errors import FhirSvcError, Forbidden, Issue, TooManyRequests, Unauthenticated
 from fhir_svc.web import trail
 from fhir_svc.web.wire import fhir
 
@@ -86,9 +86,14 @@ def answer(failure: Exception) -> Response:
     g.refused = issues[0].error
     if status >= SERVER_ERRORS:
         _log(failure, status)
-    elif status != TooManyRequests.status:  # a flood must not become a flood of writes
+    elif status != TooManyRequests.status and _is_worth_keeping(status):  # a flood must not become a flood of writes
         trail.refused(trail.act_of(request.endpoint), issues[0].error)
     return fhir(outcome(issues), status, headers)
+
+
+def _is_worth_keeping(status: int) -> bool:
+    """Whatever somebody known was refused; of somebody unknown, what they have no right to."""
+    return g.get("actor") is not None or status in {Unauthenticated.status, Forbidden.status}
 
 
 def _log(failure: Exception, status: int) -> None:

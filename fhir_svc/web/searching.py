@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.audit_event import Told
+from fhir_svc.auth.audit_event import Told, patient_hash
 from fhir_svc.errors import Issue, Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, resources
@@ -21,7 +21,7 @@ from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.pages_of_results import Sought, seal, unseal
 from fhir_svc.web.rights import ARTEFACTS, AUDIT
-from fhir_svc.web.services import Services
+from fhir_svc.web.services import Services, services
 
 Params = Sequence[tuple[str, str]]
 USUAL_COUNT: Final = 50
@@ -111,10 +111,21 @@ def page_of(tx: Any, asked: Asked) -> Page:
     sought = asked.sought
     count = 0 if asked.only_count else sought.count
     if sought.kind == AUDIT:
-        return audit.search(tx, sought.tenant, sought.params, count=count, cursor=sought.cursor)
+        return audit.search(tx, sought.tenant, _audited(sought), count=count, cursor=sought.cursor)
     return resources.search(
         tx, sought.tenant, sought.kind, sought.params, sort=sought.sort, count=count, cursor=sought.cursor
     )
+
+
+def _audited(sought: Sought) -> list[tuple[str, str]]:
+    """The same parameters; a patient, who stands in the audit as a hash, may be asked for by id."""
+    key = services().settings.audit_key.get_secret_value()
+    return [(name, _hashed(value, sought.tenant, key) if name == "patient" else value) for name, value in sought.params]
+
+
+def _hashed(value: str, tenant: str, key: str) -> str:
+    asked = value.split(",")
+    return ",".join([*asked, *(patient_hash(tenant, one.removeprefix("Patient/"), key) for one in asked)])
 
 
 def bundle(asked: Asked, page: Page, given: Services) -> dict[str, Any]:

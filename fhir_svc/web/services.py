@@ -61,7 +61,8 @@ class Intake:
 class Services:
     """The database, the knowledge artefacts, the settings, the key that signs orders, who systems are, intake's rules.
 
-    `criteria` is the canonical, with its version, of the criteria in force; `budgets` are this process's.
+    `criteria` is the canonical, with its version, of the criteria in force; `budgets` are this process's, `strangers`
+    what it writes of refusals of nobody known: a flood must not become a flood of writes.
     """
 
     database: Database
@@ -72,6 +73,7 @@ class Services:
     intake: Intake
     criteria: str
     budgets: Budgets = field(default_factory=Budgets)
+    strangers: Budgets = field(default_factory=lambda: Budgets(rate=5.0, burst=100.0))
 
 
 def build(settings: Settings, database: Database | None = None, *, like: Services | None = None) -> Services:

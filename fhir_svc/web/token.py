@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from fhir_svc.auth import oauth
 from fhir_svc.auth.actor import Actor, Role
-from fhir_svc.auth.audit_event import REFUSED, Told
+from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, UnsupportedMediaType
 from fhir_svc.web import outcomes, trail
 from fhir_svc.web.services import services
@@ -49,9 +49,9 @@ def refused(failure: oauth.Refused) -> Response:
     """Answer a refusal as RFC 6749 5.2 says, and keep it in the audit of the client's tenant."""
     g.refused = failure.error
     log.warning("token.refused", error=failure.error, reason=failure.reason)
-    if failure.client is not None:
-        actor = Actor(Role.SYSTEM, failure.client.tenant, failure.client.id, failure.client.id)
-        trail.leave_alone(Told("token", outcome=REFUSED, reason=failure.error), actor=actor)
+    named = failure.client
+    by = Actor(Role.SYSTEM, named.tenant, named.id, named.id) if named else None
+    trail.refused("token", failure.error, by=by)
     return _json({"error": failure.error, "error_description": failure.text}, 400)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import time
+from typing import Final
 
 import structlog
 from flask import g
@@ -23,6 +24,8 @@ INTERACTIONS: Final = {  # what our routes are called -> what FHIR calls it
     "subscription_status_of_all": "subscription-status",
     "bundle": "transaction",
     "how_it_went": "read",
+    "log_in": "login",
+    "log_out": "logout",
 }
 
 
@@ -32,18 +35,15 @@ def act_of(endpoint: str | None) -> str:
     return INTERACTIONS.get(name, name.replace("_", "-"))
 
 
-def event(tx: Connection, told: Told, actor: Actor) -> dict[str, Any]:
-    """Write the AuditEvent of what `actor` did in this request."""
+def leave(tx: Connection, told: Told, actor: Actor | None) -> None:
+    """Append the event of what `actor` (None: somebody unknown) did here; call it last in the transaction."""
+    tenant = actor.tenant if actor else audit.NOBODY
     key = services().settings.audit_key.get_secret_value()
-    return build(told, tenant=actor.tenant, actor=actor, at=now(tx), key=key, request_id=g.get("request_id"))
+    event = build(told, tenant=tenant, actor=actor, at=now(tx), key=key, request_id=g.get("request_id"))
+    audit.record(tx, tenant, event)
 
 
-def leave(tx: Connection, told: Told, actor: Actor) -> None:
-    """Append the event; call it last in the transaction."""
-    audit.record(tx, actor.tenant, event(tx, told, actor))
-
-
-def leave_alone(told: Told, actor: Actor) -> None:
+def leave_alone(told: Told, actor: Actor | None) -> None:
     """Append the event in a transaction of its own; if the database can't, the log says so and the answer goes out."""
     try:
         with services().database.transaction() as tx:
@@ -52,8 +52,14 @@ def leave_alone(told: Told, actor: Actor) -> None:
         log.error("audit.lost", kind=type(failure).__name__, act=told.act)  # noqa: TRY400 - a stack may hold values
 
 
-def refused(act: str, reason: str) -> None:
-    """Keep a refusal of this request's actor, if it has one."""
-    actor: Actor | None = g.get("actor")
-    if actor is not None:
+def refused(act: str, reason: str, *, by: Actor | None = None) -> None:
+    """Keep a refusal, once a request; `by` is whom the request names where nobody has proved who they are.
+
+    Of somebody unknown as much is kept as the budget for that allows; the log has all of it.
+    """
+    if g.get("refusal_kept"):
+        return
+    g.refusal_kept = True
+    actor: Actor | None = g.get("actor") or by
+    if actor is not None or services().strangers.spend("", act, 1.0, time.monotonic()).allowed:
         leave_alone(Told(act, outcome=REFUSED, reason=reason), actor)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fhir_svc.store import audit
 from tests.web.cast import EVERYTHING, codes, observation, record, transaction
 
 CLINICAL = [
@@ -169,7 +170,7 @@ def test_what_was_done_and_refused_stands_in_the_audit(house):
     house.call("GET", "/fhir/Observation/o1", client="south-ehr")
     events = [one["resource"] for one in house.as_person("ada", "GET", "/fhir/AuditEvent").json["entry"]]
     told = [(one["subtype"][0]["code"], one["outcome"]) for one in reversed(events)]
-    assert told == [("update", "0"), ("read", "0"), ("search-type", "0"), ("read", "4")]
+    assert told == [("create", "0"), ("read", "0"), ("search-type", "0"), ("read", "4")]
     assert {one["agent"][0]["who"]["identifier"]["value"] for one in events} == {"north-ehr"}
     written = str(events)
     assert "p1" not in written
@@ -185,9 +186,78 @@ def test_every_refused_entry_of_a_batch_stands_in_the_audit(house):
 
 
 def test_the_chain_of_the_audit_holds(house):
-    from fhir_svc.store import audit  # noqa: PLC0415 - the one test that looks behind the door
-
     for number in range(3):
         house.call("PUT", f"/fhir/Observation/o{number}", observation(id=f"o{number}"))
     with house.database.reading() as tx:
         assert audit.verify(tx) == []
+
+
+def events(house, query=""):
+    found = house.as_person("ada", "GET", f"/fhir/AuditEvent?{query}").json
+    return [entry["resource"] for entry in found.get("entry", ())]
+
+
+def test_what_nobody_known_was_refused_stands_in_the_audit_for_every_admin(house):
+    house.call("GET", "/fhir/Observation/o1", client=None)
+    house.call("GET", "/fhir/Observation/o1", client=None, headers={"Authorization": "Bearer nonsense"})
+    house.send(
+        "POST", "/login", {"username": "nobody", "password": "wrong wrong wrong"}, {"Content-Type": "application/json"}
+    )
+    house.send("POST", "/auth/token", "grant_type=client_credentials", FORM)
+    house.as_person("alice", "POST", "/logout", {}, headers={"Origin": "https://elsewhere.example"})
+    for admin in ("ada",):
+        found = house.as_person(admin, "GET", "/fhir/AuditEvent?outcome=4").json["entry"]
+        told = [(one["resource"]["subtype"][0]["code"], one["resource"]["outcomeDesc"]) for one in reversed(found)]
+        assert told == [
+            ("read", "unauthenticated"),
+            ("read", "unauthenticated"),
+            ("110122", "login-failed"),
+            ("token", "invalid_client"),
+            ("110123", "foreign-origin"),
+        ]
+        assert {one["resource"]["agent"][0]["who"]["display"] for one in found} == {"unknown"}
+    with house.database.reading() as tx:
+        assert audit.verify(tx) == []
+
+
+def test_a_flood_of_strangers_is_no_flood_of_writes(house):
+    for _ in range(130):
+        house.call("GET", "/fhir/Observation/o1", client=None)
+    assert 100 <= house.as_person("ada", "GET", "/fhir/AuditEvent?_summary=count").json["total"] < 130
+
+
+def test_the_audit_is_read_in_pages_across_its_chains(house):
+    for _ in range(4):
+        house.call("GET", "/fhir/Observation/o1", client=None)
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    path, seen = "/fhir/AuditEvent?_count=3", []
+    while path:
+        page = house.as_person("ada", "GET", path).json
+        seen += [entry["resource"]["id"] for entry in page["entry"]]
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        path = links.get("next", "").removeprefix("http://localhost")
+    assert len(seen) == len(set(seen))
+    assert len(seen) >= 8
+
+
+def test_the_audit_is_asked_by_user_name_and_by_patient(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    house.call("PUT", "/fhir/Observation/o2", observation("Patient/p2", id="o2"))
+    house.as_person("alice", "GET", "/fhir/Observation/o1")
+    assert [one["subtype"][0]["code"] for one in events(house, "agent=alice")] == ["read"]
+    assert [one["subtype"][0]["code"] for one in events(house, "patient=Patient/p1")] == ["read", "create"]
+    assert [one["subtype"][0]["code"] for one in events(house, "patient=p2")] == ["create"]
+
+
+def test_what_a_bundle_reads_stands_in_the_audit_beside_what_it_writes(house):
+    parts = (
+        ("GET", "Observation/o1", None),
+        ("GET", "Observation/o1/_history/1", None),
+        ("GET", "Observation/o1/_history", None),
+        ("GET", "Observation?patient=p1", None),
+        ("PUT", "Observation/o1", observation(id="o1")),
+    )
+    for kind in ("transaction", "batch"):
+        house.call("POST", "/fhir", transaction(*parts, kind=kind))
+        told = [one["subtype"][0]["code"] for one in events(house, "_count=5")]
+        assert told == [kind, "search-type", "history-instance", "vread", "read"]
