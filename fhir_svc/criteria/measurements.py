@@ -156,9 +156,13 @@ def _nothing(not_usable: list[Measured]) -> Reading:
 
 
 def newest(case: Case, declared: Declaration) -> Reading:
-    """Kind `latest`: the newest usable value in the window."""
+    """Kind `latest`: the newest usable value in the window; a newer one that can't be used makes it `unusable` too."""
     usable, not_usable = _in(case, declared, declared.windows[0])
-    return _reading(usable[-1], declared, not_usable) if usable else _nothing(not_usable)
+    if not usable:
+        return _nothing(not_usable)
+    last = usable[-1].moment
+    newer = any(found.moment is None or last is None or found.moment.end >= last.start for found in not_usable)
+    return replace(_reading(usable[-1], declared, not_usable), unusable=newer)
 
 
 def highest(case: Case, declared: Declaration) -> Reading:

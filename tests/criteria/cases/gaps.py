@@ -8,11 +8,14 @@ from tests.criteria.cases.building import (
     calm,
     condition,
     day,
+    egfr,
     hours,
     message,
+    observation,
     order,
     patient,
     thing,
+    walk,
     woman,
 )
 from tests.criteria.cases.checking import Case
@@ -350,6 +353,97 @@ MESSAGES = [
     ),
 ]
 
+UNKNOWN = [
+    Case(
+        "a minor injury at an unknown age is put before a clinician",
+        [patient(None), calm({"rf-trauma": "minor"})],
+        "ROUTINE",
+        "",
+        cannot_tell="R05",
+        reviews=True,
+        review_priority="routine",
+    ),
+    Case(
+        "a year of birth that leaves 65 open too",
+        [patient("1960"), calm({"rf-trauma": "minor"})],
+        "ROUTINE",
+        "",
+        cannot_tell="R05",
+        reviews=True,
+    ),
+    Case(
+        "at a known age it is not", [patient("1975-01-01"), calm({"rf-trauma": "minor"})], "ROUTINE", "", reviews=False
+    ),
+    Case(
+        "nor where another risk decides",
+        [patient(None), calm({"rf-trauma": "minor", "rf-osteoporosis": "yes"})],
+        "URGENT",
+        HELD,
+        met="R05",
+        reviews=False,
+    ),
+    Case(
+        "nor where only steroids are not answered: the patient is asked",
+        [patient("1975-01-01"), calm({"rf-trauma": "minor", "rf-steroid-3mo": None})],
+        "ROUTINE",
+        "",
+        cannot_tell="R05",
+        reviews=False,
+        messages="ASK_MISSING",
+    ),
+    *(
+        Case(
+            f"after a walk, new numbness or weakness {said or 'not answered'}: the red-flag form is sent",
+            [calm(), walk({"wk-new-neuro": said, "wk-pain-peak": 2})],
+            "SELF_CARE",
+            "",
+            cannot_tell="R36",
+            messages="RED_FLAG_RESCREEN",
+            reviews=False,
+        )
+        for said in ("unsure", None)
+    ),
+    Case(
+        "not while the walk form is being filled in",
+        [calm(), walk({"wk-new-neuro": None, "wk-pain-peak": 2}, status="in-progress")],
+        no_messages="RED_FLAG_RESCREEN",
+    ),
+    Case("not where it is denied", [calm(), walk()], not_met="R36", no_messages="RED_FLAG_RESCREEN"),
+    *(
+        Case(
+            f"an eGFR that cannot be used is no good one: {name}",
+            [calm(CANCER), *values],
+            cannot_tell="R15",
+            no_flags="GBCA_RENAL_REVIEW",
+        )
+        for name, values in (
+            ("below 15", [observation("98979-8", 15, "mL/min/{1.73_m2}", day(10), comparator="<")]),
+            (
+                "newer than a good one",
+                [egfr(75, 40), observation("98979-8", 15, "mL/min/{1.73_m2}", day(10), comparator="<")],
+            ),
+            ("preliminary", [egfr(24) | {"status": "preliminary"}]),
+        )
+    ),
+    Case(
+        "an eGFR that cannot be used and an older one that is bad",
+        [calm(CANCER), egfr(20, 40), observation("98979-8", 60, "mL/min/{1.73_m2}", day(10), comparator=">")],
+        met="R15",
+        flags="GBCA_RENAL_REVIEW",
+    ),
+    Case(
+        "an unusable eGFR before a good one says nothing",
+        [calm(CANCER), egfr(75, 10), observation("98979-8", 15, "mL/min/{1.73_m2}", day(40), comparator="<")],
+        not_met="R15",
+    ),
+    Case(
+        "an unusable eGFR with kidney disease is reviewed",
+        [calm(CANCER | {"hx-kidney": "yes"}), egfr(24) | {"status": "preliminary"}],
+        met="R15",
+        flags="GBCA_RENAL_REVIEW",
+    ),
+]
+
 TABLES = {
     "cancer on file": NAMED_CANCER,
     "pregnancy on file": PREGNANCY,
@@ -359,4 +453,5 @@ TABLES = {
     "risks on file": OTHER_RISKS,
     "orders on file": ORDERS,
     "messages of others": MESSAGES,
+    "unknown is never no": UNKNOWN,
 }
