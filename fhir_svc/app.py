@@ -14,7 +14,7 @@ from fhir_svc.errors import TooManyRequests, Unauthenticated
 from fhir_svc.intake.accepted import BYTE_LIMIT
 from fhir_svc.settings import Settings
 from fhir_svc.store import tenants
-from fhir_svc.store.database import Database, now
+from fhir_svc.store.database import Database
 from fhir_svc.web import (
     acts_api,
     capabilities,
@@ -109,7 +109,7 @@ def _actor(given: Services) -> Actor | None:
         with given.database.reading() as tx:
             actor = oauth.actor_of(tx, credentials.strip(), given.authority)
             if request.method in {"POST", "PUT"}:  # what a submission needs to know, without a second transaction
-                g.tenant, g.at = tenants.find(tx, actor.tenant), now(tx)
+                g.tenant, g.at = tenants.find_now(tx, actor.tenant)
         return actor
     return sessions.actor_of(request, given.database, given.settings)
 

@@ -21,7 +21,7 @@ DIGIT_LIMIT = 100
 EXPONENT_LIMIT = 300
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_BRACKETS_NOR_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _NOT_CONTROLS = bytes(set(range(256)) - (set(range(32)) - set(b"\t\n\r")))
 _BYTE = re.compile(r"\(byte (\d+)\)")
@@ -44,9 +44,9 @@ def _read(raw: bytes, limit: int) -> dict[str, Any]:
         raise _refused(Fault.BODY_TOO_LARGE, f"Send at most {limit} bytes.")
     _check_text(raw)
     unescaped = _without_escapes(raw)
-    outside = _outside_strings(unescaped)
-    _check_depth(outside)
-    if b"0" * (DIGIT_LIMIT + 1) in outside.translate(_DIGITS):
+    _check_strings(unescaped)
+    _check_depth(_outside_strings(unescaped.translate(None, _NOT_BRACKETS_NOR_QUOTES)))
+    if _has_long_number(unescaped) and _has_long_number(_outside_strings(unescaped)):
         raise _refused(Fault.JSON_NUMBER, f"Write numbers with at most {DIGIT_LIMIT} digits.")
     body = _decode(raw)
     written = _without_escaped_backslashes(encode(body))
@@ -117,15 +117,21 @@ def _without_escapes(text: bytes) -> bytes:
 
 def _outside_strings(unescaped: bytes) -> bytes:
     """Everything but the content of strings; up to the first error of a text this is what a parser sees too."""
-    parts = unescaped.split(b'"')
-    if len(unescaped) > STRING_LIMIT and max(map(len, parts[1::2]), default=0) > STRING_LIMIT:
+    return b"".join(unescaped.split(b'"')[::2])
+
+
+def _check_strings(unescaped: bytes) -> None:
+    if len(unescaped) > STRING_LIMIT and max(map(len, unescaped.split(b'"')[1::2]), default=0) > STRING_LIMIT:
         raise _refused(Fault.STRING_TOO_LONG, f"Send strings of at most {STRING_LIMIT} bytes.")
-    return b"".join(parts[::2])
+
+
+def _has_long_number(text: bytes) -> bool:
+    return b"0" * (DIGIT_LIMIT + 1) in text.translate(_DIGITS)
 
 
 def _check_depth(outside: bytes) -> None:
     """Take the innermost brackets away, level by level; what is left after the last level was deeper."""
-    brackets = outside.translate(None, _NOT_BRACKETS).translate(_BRACKETS)
+    brackets = outside.translate(_BRACKETS)
     for _ in range(DEPTH_LIMIT):
         if b"[]" not in brackets:
             break

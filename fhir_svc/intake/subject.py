@@ -6,7 +6,7 @@ A Device alone may have no patient: it is a thing, and a DeviceUseStatement or a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fhir_svc.intake import references
 from fhir_svc.intake.accepted import Entry
@@ -21,8 +21,7 @@ ALSO_NAMED_IN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A place that names a patient: `key` is `Patient/id`, or a conditional reference that is still open."""
 
     key: str

@@ -147,7 +147,7 @@ def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -
         resolution.settle(entry, found, faults)
     mentions = subject.mentions(writes, faults)
     faults.refuse()
-    patient = subject.one([replace(one, key=found.get(one.key, one.key)) for one in mentions], faults)
+    patient = subject.one([one._replace(key=found.get(one.key, one.key)) for one in mentions], faults)
     faults.refuse()
     return replace(submission, entries=tuple(entries), subject=patient, settled=True)
 

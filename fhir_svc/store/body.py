@@ -44,13 +44,14 @@ def served(resource: Mapping[str, Any], version: int, updated: str) -> bytes:
     """The bytes that are served for this version: the resource with our `versionId` and `lastUpdated` (an instant)."""
     meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
-    return encode({**head, **{name: value for name, value in resource.items() if name not in head}})
+    return encode({**head, **resource, **head})  # first for the order, last for the values
 
 
 def digest(resource: Mapping[str, Any]) -> str:
     """What makes two contents equal: everything but `id`, `meta.versionId` and `meta.lastUpdated`."""
-    content = {name: value for name, value in resource.items() if name not in {"id", "meta"}}
-    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
+    content, meta = dict(resource), dict(resource.get("meta", ()))
+    for name, holder in (("id", content), ("meta", content), ("versionId", meta), ("lastUpdated", meta)):
+        holder.pop(name, None)
     if meta:
         content["meta"] = meta
     return hashlib.sha256(canonical(content)).hexdigest()

@@ -19,11 +19,14 @@ from sqlalchemy import (
     func,
     select,
     text,
+    tuple_,
 )
+from sqlalchemy.dialects import postgresql
 
 from fhir_svc.store.tables import resource_keys, resources
 
 Rows = Sequence[tuple[Any, ...]]
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def insert_rows(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
@@ -36,18 +39,19 @@ def insert_rows(tx: Connection, table: Table, columns: tuple[str, ...], rows: Ro
         tx.exec_driver_sql(_insert_values(table, columns), list(rows))
 
 
-def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> set[Any]:
+def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows, certain: Rows) -> set[Any]:
     """Insert the rows whose unique values are free, and give the first column of those inserted.
 
-    On SQLite the caller has looked in this same transaction, and nobody else can write: a row that is there is an
-    IntegrityError.
+    Of those that are `certain` to be free one that is not is an IntegrityError. So it is with all of them on SQLite:
+    the caller has looked in this same transaction, and nobody else can write.
     """
     if tx.dialect.name != "postgresql":
-        insert_rows(tx, table, columns, rows)
-        return {row[0] for row in rows}
-    if not rows:
-        return set()
-    return set(tx.execute(text(_insert_json(table, columns)), {"rows": _json(columns, rows)}).scalars())
+        rows, certain = (), [*certain, *rows]
+    insert_rows(tx, table, columns, certain)
+    found = {row[0] for row in certain}
+    if rows:
+        found.update(tx.execute(text(_insert_json(table, columns)), {"rows": _json(columns, rows)}).scalars())
+    return found
 
 
 def new_keys(tx: Connection, count: int) -> list[int]:
@@ -66,6 +70,24 @@ def one_of(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:
         each = select(cast(func.json_array_elements_text(listed.op("::")(text("json"))), column.type))
         return among(dialect, column, each)
     return column.in_(select(text("value")).select_from(func.json_each(listed)))
+
+
+def named(dialect: str) -> ColumnElement[bool]:
+    """SQL for "is one of tenant `of` whose (type, id) is in `names`", a JSON array of pairs, each looked up by itself.
+
+    Asked for types and ids apart, PostgreSQL reads all resources of the types as long as it has no statistics.
+    """
+    names: Any = bindparam("names")
+    one = resources.alias("one")
+    mine = one.c.tenant == bindparam("of")
+    if dialect == "postgresql":
+        pairs = func.json_array_elements(names.op("::")(text("json"))).table_valued("value")
+        this = (one.c.type == pairs.c.value.op("->>")(text("0")), one.c.id == pairs.c.value.op("->>")(text("1")))
+        key = select(one.c.key).where(mine, *this).correlate(pairs).scalar_subquery()
+        return among(dialect, resources.c.key, select(key).select_from(pairs))
+    pair = (func.json_extract(text("value"), f"$[{place}]") for place in (0, 1))
+    listed = select(*pair).select_from(func.json_each(names))
+    return resources.c.key.in_(select(one.c.key).where(mine, tuple_(one.c.type, one.c.id).in_(listed)))
 
 
 def listing(values: Sequence[Any]) -> str:
@@ -87,12 +109,21 @@ def _copy(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows) ->
     import psycopg  # noqa: PLC0415  not where SQLite is used
 
     driver: Any = tx.connection.dbapi_connection
+    command, types = _copying(table, columns)
     try:
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(command) as copy:
+            copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
     except psycopg.Error as error:
         raise exc.DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from None
+
+
+@lru_cache
+def _copying(table: Table, columns: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The command, and the types of its columns: the binary form spares both sides the spelling out of bytes."""
+    command = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    return command, [table.c[name].type.compile(dialect=_POSTGRES).lower() for name in columns]
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from fhir_svc.record import Stored
 from fhir_svc.store import body
-from fhir_svc.store.bulk import listing, one_of
+from fhir_svc.store.bulk import listing, named
 from fhir_svc.store.tables import resources, search, versions
 
 COLUMNS = (
@@ -79,35 +79,27 @@ def history(tx: Connection, tenant: str, type: str, id: str) -> list[Stored]:  #
 
 def read_many(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, Stored]:
     """The current versions of these `Type/id`; those that are not there are left out."""
-    found = stored(_among(tx, _MANY, tenant, locals_))
-    return {one.local: one for one in found if one.local in locals_}
+    return {one.local: one for one in stored(_among(tx, _MANY, tenant, locals_))}
 
 
 def histories(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, list[Stored]]:
     """All versions of each of these `Type/id`, in the order of `history`."""
     found: dict[str, list[Stored]] = {}
     for one in stored(_among(tx, _HISTORIES, tenant, locals_)):
-        if one.local in locals_:
-            found.setdefault(one.local, []).append(one)
+        found.setdefault(one.local, []).append(one)
     return found
 
 
 def _among(tx: Connection, query: Select[Any], tenant: str, locals_: Collection[str]) -> Iterable[Any]:
-    """Every type with every id of these: a few too many, as ids of one type are hardly those of another."""
     if not locals_:
         return ()
-    kinds, ids = zip(*(local.split("/", 1) for local in locals_), strict=True)
-    given = {"of": tenant, "types": listing(sorted(set(kinds))), "ids": listing(sorted(set(ids)))}
-    return tx.execute(_of_listed(query, tx.dialect.name), given)
+    names = listing([local.split("/", 1) for local in locals_])
+    return tx.execute(_of_named(query, tx.dialect.name), {"of": tenant, "names": names})
 
 
 @cache
-def _of_listed(query: Select[Any], dialect: str) -> Select[Any]:
-    return query.where(
-        resources.c.tenant == bindparam("of"),
-        one_of(dialect, resources.c.type, "types"),
-        one_of(dialect, resources.c.id, "ids"),
-    )
+def _of_named(query: Select[Any], dialect: str) -> Select[Any]:
+    return query.where(named(dialect))
 
 
 def match_identifier(tx: Connection, tenant: str, type: str, system: str, value: str) -> list[Stored]:  # noqa: A002

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from fhir_svc.errors import Conflict, NotFound
-from fhir_svc.store.clock import clock
+from fhir_svc.store.clock import clock, now
 from fhir_svc.store.tables import tenants
 
 
@@ -30,6 +31,9 @@ class Tenant:
     identifier_systems: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     demo: bool = False
+
+
+_FIELDS = tuple(one.name for one in fields(Tenant))
 
 
 def add(tx: Connection, tenant: Tenant) -> None:
@@ -54,6 +58,15 @@ def find(tx: Connection, name: str) -> Tenant | None:
 _NAMED = select(tenants).where(tenants.c.name == bindparam("sought"))
 
 
+def find_now(tx: Connection, name: str) -> tuple[Tenant | None, datetime]:
+    """The tenant of this name and the database's clock, in one go."""
+    row = tx.execute(_NAMED_NOW, {"sought": name}).one_or_none()
+    return (_tenant(row), row.now) if row else (None, now(tx))
+
+
+_NAMED_NOW = _NAMED.add_columns(clock().label("now"))
+
+
 def all_of(tx: Connection, *, demo: bool | None = None) -> list[Tenant]:
     """Every tenant by name; `demo` narrows to those that are, or are not, of the demonstration."""
     query = select(tenants).order_by(tenants.c.name)
@@ -75,6 +88,5 @@ def _values(tenant: Tenant) -> dict[str, Any]:
 
 
 def _tenant(row: Any) -> Tenant:
-    fields: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
-    del fields["created"]
-    return Tenant(**{**fields, "identifier_systems": tuple(fields["identifier_systems"])})
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return Tenant(**{**values, "identifier_systems": tuple(row.identifier_systems)})

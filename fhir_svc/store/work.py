@@ -7,20 +7,18 @@ resource's write-back) are claimed together and never by two workers at once.
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert, literal, or_, select, update
 
 from fhir_svc.store.bulk import listing, one_of
 from fhir_svc.store.clock import clock, later
+from fhir_svc.store.ids import new_id  # rows of one millisecond keep their order
 from fhir_svc.store.tables import OPEN, Moment, tenants, work
 from fhir_svc.store.work_ends import holders, release_dead, release_expired, release_worker
 from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine, quarantined, requeue, retry
@@ -71,7 +69,7 @@ def add(
         reused = _reuse(tx, tenant=tenant, kind=kind, subject=subject, lane=lane, urgent=urgent, moment=moment)
         if reused:
             return reused
-    work_id, timed = _new_id(), kind == "clock"
+    work_id, timed = new_id(), kind == "clock"
     given = {"id": work_id, "tenant": tenant, "kind": kind, "subject": subject, "patient": patient, "lane": lane}
     told = {"timed": timed, "moment": not_before, "urgent": urgent}
     tx.execute(_ADDED, given | told)
@@ -82,12 +80,6 @@ def _lane(kind: str, subject: str, patient: str | None) -> str:
     if kind in ONE_PER_TENANT:
         return kind
     return f"patient/{patient}" if kind in EVALUATES and patient else f"{kind}/{subject}"
-
-
-def _new_id() -> str:
-    """Random, but later ones sort after earlier ones: rows of one millisecond keep their order."""
-    moment = time.time_ns() >> 4  # in front of and behind the four bits that say which kind of UUID it is
-    return str(UUID(int=moment >> 12 << 80 | (moment & 0xFFF) << 64 | secrets.randbits(64), version=4))
 
 
 def _reuse(tx: Connection, *, tenant: str, kind: str, subject: str, lane: str, urgent: bool, moment: Any) -> str | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, exc, select, update
 
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.store import body, indexing
-from fhir_svc.store.bulk import insert_missing, insert_rows, listing, new_keys, one_of
+from fhir_svc.store.bulk import insert_missing, insert_rows, listing, named, new_keys, one_of
 from fhir_svc.store.clock import now
 from fhir_svc.store.merges import note_link
 from fhir_svc.store.periods import interval
@@ -25,8 +25,7 @@ _SKEW = timedelta(minutes=15)
 _SEARCH_COLUMNS = ("tenant", "field", "value", "system", "low", "high", "resource")
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """One resource to write.
 
     `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: Conflict if
@@ -41,8 +40,7 @@ class Put:
     place: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a write did. `version` is the one this content has; `late`: kept, but older than the current one.
 
     `left` is the patient whom the resource was about until now, where that is another.
@@ -60,7 +58,7 @@ class Written:
 
 @dataclass(slots=True)
 class Task:
-    """A write under way: `key` and `version` are known once its head row is written."""
+    """A write under way: `key` and `version` are known once its head row is written; `name` is type and id."""
 
     put: Put
     digest: str
@@ -68,11 +66,10 @@ class Task:
     key: int = 0
     version: int = 1
     outcome: Written | None = None
+    name: tuple[str, str] = field(init=False)
 
-    @property
-    def name(self) -> tuple[str, str]:
-        """Type and id."""
-        return self.put.resource["resourceType"], self.put.resource["id"]
+    def __post_init__(self) -> None:
+        self.name = self.put.resource["resourceType"], self.put.resource["id"]
 
 
 def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None) -> list[Written]:
@@ -104,8 +101,7 @@ def _source_updated(one: Put, moment: datetime) -> int | None:
 def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     if not names:
         return {}
-    types, ids = listing(list({kind for kind, _ in names})), listing([id_ for _, id_ in names])
-    rows = tx.execute(_heads_of(tx.dialect.name), {"of": tenant, "types": types, "ids": ids}).all()
+    rows = tx.execute(_heads_of(tx.dialect.name), {"of": tenant, "names": listing(names)}).all()
     return {(row.type, row.id): row for row in rows}
 
 
@@ -113,12 +109,7 @@ def _lock_heads(tx: Connection, tenant: str, names: Sequence[tuple[str, str]]) -
 def _heads_of(dialect: str) -> Select[Any]:
     """Locked in the order of their keys, so that two bundles about the same resources can't wait for each other."""
     columns = [resources.c[name] for name in (*_HEAD, "source_updated", "updated")]
-    mine = (
-        resources.c.tenant == bindparam("of"),
-        one_of(dialect, resources.c.type, "types"),
-        one_of(dialect, resources.c.id, "ids"),
-    )
-    return select(*columns).where(*mine).order_by(resources.c.key).with_for_update()
+    return select(*columns).where(named(dialect)).order_by(resources.c.key).with_for_update()
 
 
 def _revise(task: Task, head: Any, moment: datetime) -> None:
@@ -164,24 +155,20 @@ def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[Task], moment: da
     at = to_millis(moment)
     for task, key in zip(tasks, new_keys(tx, len(tasks)) if tasks else (), strict=True):
         task.key = key
-    rows = [
-        (
+    rows: dict[bool, list[tuple[Any, ...]]] = {True: [], False: []}
+    for task in tasks:
+        rows[task.put.new].append((
             task.key, tenant, *task.name, 1, 1, task.put.resource.get("status"), task.put.patient, task.put.ours,
             task.digest, task.source, at, at,
-        )
-        for task in tasks
-    ]  # fmt: skip
+        ))  # fmt: skip
     try:
-        inserted = insert_missing(tx, resources, _HEAD_COLUMNS, rows)
+        inserted = insert_missing(tx, resources, _HEAD_COLUMNS, rows[False], certain=rows[True])
     except exc.IntegrityError:
         raise Conflict("There is a resource of this id.", error="exists") from None
-    lost = [task for task in tasks if task.key not in inserted]
-    if any(task.put.new for task in lost):
-        raise Conflict("There is a resource of this id.", error="exists")
     for task in tasks:
         if task.key in inserted:
             task.outcome = Written(*task.name, 1, created=True, changed=True, late=False, last_updated=moment)
-    return lost
+    return [task for task in tasks if task.key not in inserted]
 
 
 def _update_heads(tx: Connection, tasks: Sequence[Task], moment: datetime) -> None:

@@ -15,8 +15,9 @@ from flask import Response, g, request
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told
 from fhir_svc.errors import Malformed, NotFound, Rejected
-from fhir_svc.store import database, submissions, tenants
+from fhir_svc.store import submissions, tenants
 from fhir_svc.store.database import Connection
+from fhir_svc.store.ids import new_id
 from fhir_svc.store.submissions import Answer
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web import own_orders, trail
@@ -70,7 +71,7 @@ def told(act: str, received: Sequence[Received]) -> Told:
 def receipt(actor: Actor, given: Services) -> Receipt:
     """Prepare to receive a submission of this actor: its tenant, the moment, the knowledge in force."""
     tenant, at = whose(actor, given)
-    reading = given.intake.reading(at, own_bases=_bases(tenant, given), new_id=lambda: str(uuid4()))
+    reading = given.intake.reading(at, own_bases=_bases(tenant, given), new_id=new_id)
     return Receipt(actor, tenant, reading, given.criteria)
 
 
@@ -80,7 +81,7 @@ def whose(actor: Actor, given: Services) -> tuple[Tenant, datetime]:
     at: datetime | None = g.get("at")
     if tenant is None or at is None:
         with given.database.reading() as tx:
-            tenant, at = tenants.find(tx, actor.tenant), database.now(tx)
+            tenant, at = tenants.find_now(tx, actor.tenant)
     if tenant is None:
         raise NotFound("There is no such tenant.")
     return tenant, at

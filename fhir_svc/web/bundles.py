@@ -57,9 +57,10 @@ def again(*submissions: Submission) -> Again:
 
 def check_entries(actor: Actor, submission: Submission) -> None:
     """Refuse a submission of which one entry is beyond the actor's rights."""
-    for entry in submission.entries:
+    asked = {(entry.type, _letter(entry)): entry for entry in reversed(submission.entries)}
+    for (kind, letter), entry in reversed(asked.items()):
         try:
-            check(actor, entry.type, _letter(entry))
+            check(actor, kind, letter)
         except Forbidden as failure:
             raise failure.at(entry.location) from None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
@@ -47,8 +47,7 @@ class Receipt:
         return self.reading.at
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What became of one entry: its version now, whether it was created or changed by this, or why it was ignored."""
 
     entry: Entry
@@ -83,7 +82,7 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     for entry in submission.writes:
         _check_preconditions(tx, receipt.tenant.name, entry)
     subject = _subject(tx, submission, receipt)
-    start = Put(in_progress(subject, receipt), subject, ours=True) if subject else None
+    start = Put(in_progress(subject, receipt), subject, ours=True, new=True) if subject else None
     done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
     news = [one for one in done if one.changed and not one.late]
     _look_again(tx, receipt, {patients.resolve(tx, receipt.tenant.name, one.left) for one in done if one.left}, subject)

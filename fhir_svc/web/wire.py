@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +38,7 @@ def version_headers(version: int, updated: datetime) -> dict[str, str]:
     return {"ETag": f'W/"{version}"', "Last-Modified": format_datetime(updated.astimezone(UTC), usegmt=True)}
 
 
+@lru_cache(maxsize=16)
 def instant(moment: datetime) -> str:
     """Write a FHIR instant in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -95,6 +95,7 @@ def test_a_body_beyond_the_callers_limit_is_refused_before_it_is_looked_at():
         ('{"a":"\\ud83d\\ude00"}', "\N{GRINNING FACE}"),
         ('{"a":"a\\u007f\u2028"}', "a\x7f\u2028"),
         ('{"a":12345678901234567890}', 12345678901234567890),
+        ('{"a":"%s"}' % ("1" * 200), "1" * 200),
         (' {"a" : "\\t\\r\\n" } ', "\t\r\n"),
     ],
 )

@@ -35,6 +35,27 @@ def test_an_id_can_be_created_once(database, observation):
         resources.create(tx, T, observation(), patient="p1", ours=False)
 
 
+def test_an_id_that_is_taken_refuses_all_that_was_to_be_created_with_it(database, observation):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation("b"), patient="p1", ours=False)
+    with pytest.raises(Conflict), database.transaction() as tx:
+        resources.create_many(tx, T, [observation(name) for name in "abc"], patient="p1", ours=False)
+    with database.reading() as tx:
+        assert set(resources.read_many(tx, T, {f"Observation/{name}" for name in "abc"})) == {"Observation/b"}
+
+
+def test_several_are_read_by_type_and_id_together(database, observation):
+    kinds = ("Observation", "Condition")
+    with database.transaction() as tx:
+        resources.create_many(
+            tx, T, [observation(id_, resourceType=kind) for kind in kinds for id_ in "ab"], patient="p1", ours=False
+        )
+        wanted = {"Observation/a", "Condition/b"}
+        assert set(resources.read_many(tx, T, wanted)) == wanted
+        assert set(resources.histories(tx, T, wanted)) == wanted
+        assert resources.read_many(tx, "south", wanted) == {}
+
+
 def test_nothing_is_read_across_tenants(database, observation):
     with database.transaction() as tx:
         resources.create(tx, T, observation(), patient="p1", ours=False)

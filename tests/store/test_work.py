@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from fhir_svc.errors import Conflict, NotFound
-from fhir_svc.store import tables, tenants, work
+from fhir_svc.store import ids, tables, tenants, work
 from fhir_svc.store.database import now
 
 T = "north"
@@ -48,7 +48,7 @@ def test_urgent_work_is_published_first_then_the_oldest(database):
 
 def test_rows_of_one_millisecond_keep_their_order(database, monkeypatch):
     moments = itertools.count(1_795_000_000_000_000_000, 3_000)  # every three microseconds
-    monkeypatch.setattr(work, "time", SimpleNamespace(time_ns=lambda: next(moments)))
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: next(moments)))
     with database.transaction() as tx:
         rows = [add(tx, f"g{number}") for number in range(20)]
         tx.execute(update(tables.work).values(created=now(tx)))
