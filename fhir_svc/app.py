@@ -33,6 +33,7 @@ from fhir_svc.web import (
 )
 from fhir_svc.web.limits import price
 from fhir_svc.web.origin import refuse_foreign
+from fhir_svc.web.rights import TypeName
 from fhir_svc.web.services import EXTENSION, Services, build, services
 
 BLUEPRINTS: Final = (
@@ -70,6 +71,7 @@ def create_app(settings: Settings, *, database: Database | None = None, built: S
     app.config["MAX_CONTENT_LENGTH"] = BYTE_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 256 * 1024
     app.config["PROPAGATE_EXCEPTIONS"] = False  # every failure is answered by the one handler
+    app.url_map.converters["type"] = TypeName
     app.extensions[EXTENSION] = build(settings, database, like=built)
     observability.register(app)
     headers.register(app, settings)

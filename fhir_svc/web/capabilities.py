@@ -182,7 +182,7 @@ def _operations(rules: list[Rule], kind: str | None) -> list[dict[str, str]]:
         if not found or not place.startswith("/fhir"):
             continue
         on = place.removeprefix("/fhir").strip("/").partition("/")[0] or None
-        if on == kind or (kind is not None and on == "<kind>"):
+        if on == kind or (kind is not None and on == "<type:kind>"):
             names.add(name)
     return [{"name": name, "definition": _definition(kind, name)} for name in sorted(names)]
 

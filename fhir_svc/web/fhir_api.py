@@ -19,7 +19,7 @@ from fhir_svc.web import artefact_reads, bundles, histories, negotiation, replie
 from fhir_svc.web.accept import AFTER, Carried, accept, receipt, told
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.receive import Receipt, receive
-from fhir_svc.web.rights import ARTEFACTS, AUDIT, caller, check, served
+from fhir_svc.web.rights import ARTEFACTS, AUDIT, caller, check, methods, served
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir, version_headers
 
@@ -36,7 +36,15 @@ def understand() -> None:
         negotiation.check_accept()
 
 
-@blueprint.get("/<kind>/<resource_id>")
+@blueprint.after_request
+def tell_methods(answer: Response) -> Response:
+    """Say in `Allow` what an address takes of its type, not what its routes know."""
+    if request.method == "OPTIONS":
+        answer.headers["Allow"] = ", ".join(methods(request.path, answer.allow))
+    return answer
+
+
+@blueprint.get("/<type:kind>/<resource_id>")
 def read(kind: str, resource_id: str) -> Response:
     """Read the current version."""
     actor = _reader(kind, "r")
@@ -44,7 +52,7 @@ def read(kind: str, resource_id: str) -> Response:
     return _version(stored)
 
 
-@blueprint.get("/<kind>/<resource_id>/_history/<version>")
+@blueprint.get("/<type:kind>/<resource_id>/_history/<version>")
 def vread(kind: str, resource_id: str, version: str) -> Response:
     """Read one version."""
     actor = _reader(kind, "r")
@@ -54,7 +62,7 @@ def vread(kind: str, resource_id: str, version: str) -> Response:
     return _version(_one(actor, kind, resource_id, number))
 
 
-@blueprint.get("/<kind>/<resource_id>/_history")
+@blueprint.get("/<type:kind>/<resource_id>/_history")
 def history(kind: str, resource_id: str) -> Response:
     """List all versions, newest first."""
     actor = _reader(kind, "r")
@@ -71,19 +79,19 @@ def history(kind: str, resource_id: str) -> Response:
     return fhir(histories.page(versions, params, negotiation.prefer(), actor.tenant, given))
 
 
-@blueprint.get("/<kind>")
+@blueprint.get("/<type:kind>")
 def search(kind: str) -> Response:
     """Search by the parameters of the address."""
     return _search(kind, list(request.args.items(multi=True)))
 
 
-@blueprint.post("/<kind>/_search")
+@blueprint.post("/<type:kind>/_search")
 def search_by_form(kind: str) -> Response:
     """Search by the parameters of a form, so that none of them stands in an address."""
     return _search(kind, negotiation.form())
 
 
-@blueprint.post("/<kind>")
+@blueprint.post("/<type:kind>")
 def create(kind: str) -> Response:
     """Store a new resource under an id of ours; `If-None-Exist` makes it conditional."""
     actor = _writer(kind, "c")
@@ -95,7 +103,7 @@ def create(kind: str) -> Response:
     return _take_one(actor, kind, "create", if_none_exist=condition)
 
 
-@blueprint.put("/<kind>/<resource_id>")
+@blueprint.put("/<type:kind>/<resource_id>")
 def update(kind: str, resource_id: str) -> Response:
     """Store a resource under the caller's id: its next version, or its first."""
     actor = _writer(kind, "u")
@@ -104,7 +112,7 @@ def update(kind: str, resource_id: str) -> Response:
     return _take_one(actor, kind, "update", resource_id=resource_id)
 
 
-@blueprint.put("/<kind>")
+@blueprint.put("/<type:kind>")
 def update_where(kind: str) -> Response:
     """Update the one resource that the address's condition matches, or create it."""
     actor = _writer(kind, "u")

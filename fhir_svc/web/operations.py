@@ -59,8 +59,8 @@ def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
     return Carried(answer, told("submit", [received]), got.submission, news, received.moved)
 
 
-@blueprint.post("/<kind>/$validate")
-@blueprint.post("/<kind>/<resource_id>/$validate")
+@blueprint.post("/<type:kind>/$validate")
+@blueprint.post("/<type:kind>/<resource_id>/$validate")
 def validate(kind: str, resource_id: str | None = None) -> Response:
     """Say what intake would say of a resource, and store nothing."""
     actor = caller()

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from fhir_svc.errors import FhirSvcError, Forbidden, Issue, TooManyRequests, Unauthenticated
-from fhir_svc.web import trail
+from fhir_svc.web import rights, trail
 from fhir_svc.web.wire import fhir
 
 ERROR_SYSTEM: Final = "https://example.org/fhir-svc/CodeSystem/error"
@@ -75,7 +75,7 @@ def _of_http(failure: HTTPException) -> tuple[int, tuple[Issue, ...], Mapping[st
     status = failure.code or 500
     headers: dict[str, str] = {}
     if isinstance(failure, MethodNotAllowed) and failure.valid_methods:
-        headers["Allow"] = ", ".join(sorted(failure.valid_methods))
+        headers["Allow"] = ", ".join(rights.methods(request.path, failure.valid_methods))
     code, error, text = HTTP.get(status, ("processing", f"http-{status}", "The request could not be handled."))
     return status, (Issue(code, error, text),), headers
 

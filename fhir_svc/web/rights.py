@@ -7,9 +7,12 @@ clinical.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final, cast
 
 from flask import g
+from werkzeug.routing import BaseConverter
 
 from fhir_svc.auth import scopes
 from fhir_svc.auth.actor import Actor, Role
@@ -35,6 +38,14 @@ WRITTEN: Final = frozenset(
 AUDIT: Final = "AuditEvent"
 SERVED: Final = TAKEN | WRITTEN | ARTEFACTS | {AUDIT}
 READING: Final = frozenset("rs")
+WRITING: Final = frozenset({"POST", "PUT"})
+PLACE: Final = re.compile(r"/fhir/([A-Z][A-Za-z]*)(?:/[^/_][^/]*)?/?")
+
+
+class TypeName(BaseConverter):
+    """A type's name in an address: `metadata` and `$submit` are none."""
+
+    regex = "[A-Z][A-Za-z]*"
 
 
 def caller() -> Actor:
@@ -62,6 +73,13 @@ def check(actor: Actor, kind: str, letter: str) -> None:
     readable = kind in ARTEFACTS or (kind == AUDIT) is (actor.role is Role.ADMIN)
     if letter not in READING or not readable:
         raise Forbidden("Your role may not do this.")
+
+
+def methods(path: str, allowed: Iterable[str]) -> list[str]:
+    """Give the methods that an address takes, of those that its routes know: nobody writes what is only read here."""
+    place = PLACE.fullmatch(path)
+    only_read = place is not None and place[1] in SERVED - TAKEN
+    return sorted(set(allowed) - WRITING if only_read else allowed)
 
 
 def insufficient_scope() -> Forbidden:

@@ -26,7 +26,7 @@ PATIENTLY = "/fhir/Observation?patient=p1"
         ("PATCH", "/fhir/Observation/1", 405, "method-not-allowed"),
         ("DELETE", "/fhir/Observation", 405, "method-not-allowed"),
         ("GET", "/fhir", 405, "method-not-allowed"),
-        ("POST", "/fhir/metadata", 404, "unknown-type"),
+        ("POST", "/fhir/metadata", 405, "method-not-allowed"),
         ("POST", "/fhir/Task", 405, "method-not-allowed"),
         ("PUT", "/fhir/GuidanceResponse/1", 405, "method-not-allowed"),
         ("PUT", "/fhir/PlanDefinition/lbp-lss", 405, "method-not-allowed"),
@@ -200,3 +200,23 @@ def test_while_the_database_is_gone_everything_is_503_with_retry_after(template,
         answer = house.send(method, path, json.dumps(observation()) if method == "POST" else None, bearer)
         assert (answer.status_code, codes(answer)) == (503, ["unavailable"])
         assert answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/fhir/metadata", "GET, HEAD, OPTIONS"),
+        ("/fhir/$submit", "OPTIONS, POST"),
+        ("/fhir/Observation", "GET, HEAD, OPTIONS, POST, PUT"),
+        ("/fhir/Observation/o1", "GET, HEAD, OPTIONS, PUT"),
+        ("/fhir/Flag", "GET, HEAD, OPTIONS"),
+        ("/fhir/Flag/f1", "GET, HEAD, OPTIONS"),
+        ("/fhir/PlanDefinition/lbp-lss", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_an_address_says_which_methods_it_takes(shared_house, path, allowed):
+    methods = set(allowed.split(", "))
+    assert set(shared_house.call("OPTIONS", path, client=None).headers["Allow"].split(", ")) == methods
+    for method in {"PATCH", "DELETE", "PUT", "POST"} - methods:
+        answer = shared_house.call(method, path, {"resourceType": "Parameters"})
+        assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, methods)
