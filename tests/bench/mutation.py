@@ -41,6 +41,22 @@ CHECKS = [
     *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls")),
     *(f"tests/orders/test_{name}.py" for name in ("writes", "screening")),
 ]
+OF_ARTEFACTS = (
+    "tests/criteria/test_knowledge.py",
+    "tests/cli/test_criteria_check.py",
+    "tests/criteria/test_code_systems.py",
+)
+OWN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("checks", "check_digits", "reach", "links", "review"), OF_ARTEFACTS),
+    **dict.fromkeys(("examples", "wording"), ("tests/cli/test_criteria_show.py",)),
+    **dict.fromkeys(("messages", "vocabulary"), ("tests/criteria/test_messages.py",)),
+    "units": ("tests/criteria/test_units.py",),
+    "moments": ("tests/criteria/test_moments.py",),
+    **dict.fromkeys(("expressions", "syntax"), ("tests/criteria/test_expressions.py",)),
+    "repeats": ("tests/orders/test_repeats.py",),
+}
+"""The tests of a module's own, which run first when the mistake is in it."""
+SAMPLE = "200"
 LIMIT = 600
 """Seconds after which a mistake that never comes to an end counts as noticed."""
 
@@ -71,7 +87,8 @@ def _in_code(mutant: Mutant, _: Cases) -> str:
     for name in [name for name in sys.modules if name.startswith(OURS)]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Served(mutant.module, mutant.apply(None)))
-    return _by_load() or _by_cases(Cases(), mutant.about) or _by_checks()
+    own = OWN.get(mutant.module.rpartition(".")[2], ())
+    return _by_load() or _by_tests(own) or _by_cases(Cases(), mutant.about) or _by_tests(CHECKS)
 
 
 def _in_artefacts(mutant: Mutant, cases: Cases) -> str:
@@ -80,7 +97,7 @@ def _in_artefacts(mutant: Mutant, cases: Cases) -> str:
     reader.load_artefacts = lambda place: wrong if Path(place) == PROFILES else real(place)
     import_module(CHECKING).load_artefacts = reader.load_artefacts
     import_module(CHECKING).knowledge.cache_clear()
-    return _by_load() or _by_cases(cases, mutant.about) or _by_checks()
+    return _by_load() or _by_cases(cases, mutant.about) or _by_tests(CHECKS)
 
 
 def _by_load() -> str:
@@ -103,13 +120,13 @@ def _by_cases(cases: Cases, about: str) -> str:
     return ""
 
 
-def _by_checks() -> str:
-    if os.environ.get("CHECKS") == "no":
+def _by_tests(modules: Sequence[str]) -> str:
+    if not modules or os.environ.get("CHECKS") == "no":
         return ""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT), *CHECKS])
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT), *modules])
     return f"tests: {code!r}" if code else ""
 
 
@@ -164,7 +181,8 @@ def _chosen(mutants: list[Mutant], words: list[str]) -> list[Mutant]:
 def main() -> int:
     """Make every mistake; 1 when one in the artefacts is not noticed.
 
-    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name.
+    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name. Of those
+    in the code SAMPLE are made unless a number says otherwise.
     """
     kinds = [word for word in sys.argv[2:] if word in {"artefacts", "code"}] or ["artefacts", "code"]
     words = [word for word in sys.argv[2:] if word not in {"artefacts", "code"}]
@@ -180,7 +198,8 @@ def main() -> int:
             chosen = _chosen([mutant for mutant in artefacts if mutant.name.startswith(f"{kind}:")], words)
             scores += [_run(chosen, cases, f"artefacts, {kind}")] if chosen else []
     if "code" in kinds:
-        _run(_chosen([mutant for path in SOURCES for mutant in of_source(path)], words), cases, "code")
+        code = [mutant for path in SOURCES for mutant in of_source(path)]
+        _run(_chosen(code, words or [SAMPLE]), cases, f"code (of {len(code)})")
     return int(min(scores) < 100)
 
 

@@ -145,7 +145,7 @@ ON_FILE = [
 ]
 """R09, R21: a film or session exactly 12 months ago does not count, one 14 days ago is long enough; R16: 180 in."""
 
-FORMS = [
+INTAKE = [
     *ends("intake-stale", lambda back: [calm(authored=hours(24 * back))], (30, False), (31, True)),
     *ends(
         "intake-idle",
@@ -163,11 +163,19 @@ FORMS = [
         lambda back: [calm(authored=hours(24 * 20)), message("I am numb where I sit", 24 * back)],
         (13, "yes"), (14, "no"),
     ),
+]  # fmt: skip
+"""D.1: stale after 30 days, idle after 24 h; R40: another response of 14 days; R36: messages of 14 days."""
+
+CLOCK = [
     *ends(
         "walk-form-present", lambda ahead: [walk(authored=(T + timedelta(minutes=ahead)).isoformat())],
         (15, True), (15.1, False),
     ),
+    *ends(
+        "temperature-highest", lambda ahead: [temperature(39, -ahead / 60)],
+        (15, 39), (15.1, None),
+    ),
 ]  # fmt: skip
-"""D.1: stale after 30 days, idle after 24 h, a clock 15 min ahead; R40: another response of 14 days; R36: messages."""
+"""D.1: stamped up to 15 minutes after T counts as at T."""
 
-TABLES = {"measured": MEASURED, "days": DAYS, "on file": ON_FILE, "forms": FORMS}
+TABLES = {"measured": MEASURED, "days": DAYS, "on file": ON_FILE, "intake": INTAKE, "clock-tolerance": CLOCK}
