@@ -38,7 +38,8 @@ class Fact:
 class RuleOutcome:
     """One rule of the PlanDefinition as it came out for this patient: one `rule` of the trace.
 
-    `deciding` are those of its facts that make it true.
+    `deciding` are those of its facts that make it true. `basis` are those by which it is judged whether anything has
+    changed: all but the numbers that decide nothing.
     """
 
     id: str
@@ -49,6 +50,7 @@ class RuleOutcome:
     citation: str
     level: str | None = None
     deciding: tuple[Fact, ...] = ()
+    basis: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ A rule fires on true alone. Unknown is `cannot-tell`; an expression that can't b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from fhir_svc.criteria.case import Case
@@ -53,16 +54,24 @@ class Evaluator:
             self._draw(rule, action)
         self._note(rule, [action for action in active if action.note])
         found = reports(self.case, rule.condition)
+        facts = with_reports(self.case, facts_of(self.case, self.pathway.trail.of_rule(rule)), found)
         return RuleOutcome(
             id=rule.id,
             title=rule.action.title,
             outcome=outcome,
-            facts=with_reports(self.case, facts_of(self.case, self.pathway.trail.of_rule(rule)), found),
+            facts=facts,
             missing=self._missing(rule, outcome, active),
             citation=rule.citation,
             level=self.drawn.levels.get(rule.id),
             deciding=with_reports(self.case, (self.case.fact(name) for name in found), found),
+            basis=self._basis(facts, active),
         )
+
+    def _basis(self, facts: Iterable[Fact], active: list[Action]) -> tuple[Fact, ...]:
+        """The facts whose change is a change: a new weight is none where weight decides nothing."""
+        conditions = [action.condition for action in active if action.condition is not None]
+        names = {name for each in conditions for name in reports(self.case, each)}
+        return tuple(fact for fact in facts if fact.name in names or not _is_number(fact.value))
 
     def _active(self, action: Action, *, met: bool) -> Iterator[Action]:
         """The actions that act: the rule itself where it is met, branches that are true, and asides that are."""
@@ -172,6 +181,10 @@ class Evaluator:
             onsets += [reading.onset] if reading.onset else []
             onsets += [self.case.clipped(moment)] if moment and reading.value is not None else []
         return max(onsets, default=self.case.at)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def highest(levels: list[str | None]) -> str | None:

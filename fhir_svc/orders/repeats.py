@@ -111,7 +111,7 @@ def _state(order: Json) -> str:
 
 def basis(rules: Iterable[RuleOutcome]) -> str:
     """The fingerprint of the deciding values of an order's rules."""
-    return deciding(fact for rule in rules for fact in rule.facts)
+    return deciding(fact for rule in rules for fact in rule.basis or rule.facts)
 
 
 def _order(candidate: Candidate, rules: Sequence[RuleOutcome]) -> Order:

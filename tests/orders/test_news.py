@@ -229,3 +229,13 @@ def test_a_late_stat_draft_escalates_by_its_first_version_whatever_refreshed_it(
     late = patient.now(later=5)
     assert [task["reasonCode"]["coding"][0]["code"] for task in late.tasks()] == ["R42"]
     assert late.messages() == ["ON_CALL_NOTIFICATION"]
+
+
+def test_a_declined_order_is_not_asked_for_again_by_a_measurement_that_decides_nothing(patient):
+    first = patient.now(patient.form("q1", rf_cancer_history="active"))
+    assert len(first.orders("draft")) == 3
+    patient.decline()
+    for day, kilograms in ((11, 80), (12, 79), (13, 81)):
+        assert patient.now(weight(day, kilograms), later=24 * 60).orders() == []
+    again = patient.now(patient.form("q2", rf_cancer_history="active", rf_night_sweats="yes"))
+    assert len(again.orders("draft")) == 3
