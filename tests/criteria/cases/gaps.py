@@ -353,6 +353,37 @@ MESSAGES = [
     ),
 ]
 
+UNCLEAR = [
+    *(
+        Case(
+            f"put before a clinician: {text}",
+            [calm(), message(text)],
+            "ROUTINE",
+            "",
+            met="R36",
+            messages="RED_FLAG_RESCREEN",
+            review_priority="asap",
+        )
+        for text in (
+            "I'm not peeing",
+            "I am no longer urinating",
+            "Please help",
+            "I need help",
+            "This is an emergency",
+            "I need a wheelchair now",
+            "Should I call an ambulance",
+            "It's getting worse",
+            "It is getting much worse",
+            "It got worse",
+            "The pain is unbearable",
+        )
+    ),
+    *(
+        Case(f"left alone: {text}", [calm(), message(text)], "ROUTINE", "", not_met="R36")
+        for text in ("The exercises help", "It is not an emergency", "It is not getting worse", "I can walk better")
+    ),
+]
+
 UNKNOWN = [
     Case(
         "a minor injury at an unknown age is put before a clinician",
@@ -453,5 +484,6 @@ TABLES = {
     "risks on file": OTHER_RISKS,
     "orders on file": ORDERS,
     "messages of others": MESSAGES,
+    "unclear words": UNCLEAR,
     "unknown is never no": UNKNOWN,
 }
