@@ -66,6 +66,11 @@ def merged_into(tx: Connection, tenant: str, patient: str) -> list[str]:
     return found
 
 
+def everybody(tx: Connection, tenant: str, patient: str) -> list[str]:
+    """All the ids under which this patient is known here."""
+    return merged_into(tx, tenant, resolve(tx, tenant, patient))
+
+
 def patient_of(resource: Mapping[str, Any]) -> str | None:
     """The id of the Patient that a resource is about; None when it names none by literal reference."""
     if resource.get("resourceType") == "Patient":

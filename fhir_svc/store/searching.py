@@ -18,10 +18,12 @@ from fhir_svc.record import Stored
 from fhir_svc.store import conditions, cursors, periods, reading
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
+from fhir_svc.store.merges import everybody
 from fhir_svc.store.parameters import ALIASES, INDEXED, Parameter
 from fhir_svc.store.tables import from_millis, resources, to_millis, versions
 from fhir_svc.store.tables import search as rows
 
+PEOPLE = frozenset({"patient", "subject", "subject:Patient"})
 _LAST = "\U0010ffff"
 
 
@@ -37,9 +39,11 @@ def search(
 ) -> Page:
     """One page of the resources that meet all `params` (repeated: all, by comma: any of them).
 
-    `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. Names that `PARAMETERS[type]`
-    does not have, unusable values and foreign cursors are Malformed.
+    `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. Who asks for a patient gets
+    what is known of that person under any id. Names that `PARAMETERS[type]` does not have, unusable values and foreign
+    cursors are Malformed.
     """
+    params = [(name, _of_all_ids(tx, tenant, name, value)) for name, value in params]
     terms = [_term(type, name) for name in (sort or "").split(",") if name]
     place = cursors.read(cursor, int, *(kind for *_, kind in terms), int) if cursor else None
     moment = from_millis(place[0]) if place else now(tx)
@@ -57,6 +61,16 @@ def search(
     found = tx.execute(query.limit(count + 1)).all()
     more = cursors.write(to_millis(moment), *found[count - 1]) if len(found) > count else None
     return Page(_read(tx, [row[-1] for row in found[:count]]), more, total)
+
+
+def _of_all_ids(tx: Connection, tenant: str, name: str, value: str) -> str:
+    """A search value that names patients, with every id that each of them has."""
+    if name not in PEOPLE:
+        return value
+    asked = value.split(",")
+    named = [one.rpartition("Patient/")[2] for one in asked if "/" not in one or "Patient/" in one]
+    others = (other for one in named for other in everybody(tx, tenant, one) if other != one)
+    return ",".join([*asked, *(f"Patient/{other}" for other in dict.fromkeys(others))])
 
 
 def _read(tx: Connection, keys: Sequence[int]) -> list[Stored]:

@@ -182,7 +182,10 @@ def _stored(tx: Connection, tenant: str, kind: str, resource_id: str, version: i
     if kind == AUDIT:
         return audit.read(tx, tenant, resource_id)
     if version is None:
-        return resources.read(tx, tenant, kind, resource_id)
+        found = resources.read(tx, tenant, kind, resource_id)
+        if found is None and kind == "Patient":  # known here under another id
+            found = resources.read(tx, tenant, kind, patients.resolve(tx, tenant, resource_id))
+        return found
     return resources.vread(tx, tenant, kind, resource_id, version)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
@@ -12,7 +12,9 @@ from fhir_svc.intake.submission import (
     BYTE_LIMIT,
     SUBMIT_BYTE_LIMIT,
     TAKEN,
+    Batch,
     Submission,
+    read_bundle,
     read_single,
     read_submit,
 )
@@ -29,6 +31,7 @@ from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir
 
 blueprint = Blueprint("operations", __name__, url_prefix="/fhir")
+BUNDLE = "Bundle"
 WHOLE_RECORD = Issue("informational", "valid", "All of it is valid.", severity="information")
 
 
@@ -64,12 +67,14 @@ def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
 def validate(kind: str, resource_id: str | None = None) -> Response:
     """Say what intake would say of a resource, and store nothing."""
     actor = caller()
-    served(kind)
+    if kind != BUNDLE:
+        served(kind)
     if actor.role is Role.ADMIN:
         raise Forbidden("Your role may not do this.")
-    raw = negotiation.body(BYTE_LIMIT)
-    stored = resource_id is not None and not raw
-    content = _stored(actor, kind, resource_id) if stored else parse.read_json(raw, limit=BYTE_LIMIT, root=kind)
+    if resource_id is not None and request.content_length in {None, 0} and "Transfer-Encoding" not in request.headers:
+        content = _stored(actor, kind, resource_id)
+    else:
+        content = parse.read_json(negotiation.body(BYTE_LIMIT), limit=BYTE_LIMIT, root=kind)
     resource = _within(content)
     try:
         issues = _issues(resource, kind, resource_id, receipt(actor, services()))
@@ -93,6 +98,8 @@ def _within(content: dict[str, object]) -> object:
 def _issues(resource: object, kind: str, resource_id: str | None, got: Receipt) -> tuple[Issue, ...]:
     if not isinstance(resource, dict):
         return (Issue("structure", "malformed", "Parameters need a part `resource`.", "Parameters"),)
+    if kind == BUNDLE:
+        return _of_bundle(resource, got)
     if kind in TAKEN:
         return read_single(resource, got.reading, type=kind, id=resource_id).warnings
     if resource.get("resourceType") != kind:
@@ -103,6 +110,16 @@ def _issues(resource: object, kind: str, resource_id: str | None, got: Receipt) 
             Issue("not-supported", "unchecked", "Resources of this type are not checked here.", severity="warning"),
         )
     return tuple(schema.check(resource))
+
+
+def _of_bundle(resource: dict[str, object], got: Receipt) -> tuple[Issue, ...]:
+    """Say what a transaction or batch would be told; of a batch, of every entry."""
+    taken = read_bundle(resource, got.reading)
+    if not isinstance(taken, Batch):
+        return taken.warnings
+    return tuple(
+        issue for part in taken.parts for issue in (part.issues if isinstance(part, Rejected) else part.warnings)
+    )
 
 
 def _stored(actor: Actor, kind: str, resource_id: str | None) -> dict[str, object]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.web.cast import SYNTHEA, codes, intake_form, observation, patient, record
+from tests.web.cast import SYNTHEA, codes, intake_form, observation, patient, record, transaction
 
 EVALUATE = "/fhir/PlanDefinition/lbp-lss/$evaluate"
 AS_OF = "2026-03-01T09:00:00Z"
@@ -173,3 +173,21 @@ def test_what_is_wrong_is_located_where_it_stood(shared_house):
     kinds[3]["status"] = "nonsense"
     answer = dry_run(shared_house, *kinds)
     assert answer.json["issue"][0]["expression"] == ["Parameters.parameter[0].resource.entry[3].resource.status"]
+
+
+def test_a_stored_resource_is_validated_without_a_body_and_without_saying_of_which_type_it_is(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    assert codes(house.call("POST", "/fhir/Observation/o1/$validate")) == ["valid"]
+    assert house.call("POST", "/fhir/Observation/none/$validate").status_code == 404
+
+
+def test_a_bundle_can_be_validated_and_stores_nothing(house):
+    good, bad = observation(id="o1"), observation(id="o2", status="nonsense")
+    fine = transaction(("PUT", "Observation/o1", good))
+    assert codes(house.call("POST", "/fhir/Bundle/$validate", fine)) == ["valid"]
+    for kind in ("transaction", "batch"):
+        broken = transaction(("PUT", "Observation/o1", good), ("PUT", "Observation/o2", bad), kind=kind)
+        answer = house.call("POST", "/fhir/Bundle/$validate", broken)
+        assert answer.status_code == 200
+        assert [one["expression"] for one in answer.json["issue"]] == [["Bundle.entry[1].resource.status"]]
+    assert house.call("GET", "/fhir/Observation?_summary=count").json["total"] == 0

@@ -617,3 +617,20 @@ def test_an_earlier_version_about_another_patient_tells_nothing_of_this_one(hous
     held = {name: [one.version for one in record.of("QuestionnaireResponse")] for name, record in seen.items()}
     assert held == {"p1": [], "p2": [3]}
     assert {name: [one.version for one in record.earlier] for name, record in seen.items()} == {"p1": [], "p2": [2]}
+
+
+def test_a_patient_is_found_under_every_id_it_is_known_by(house):
+    first = house.call("POST", "/fhir/Patient", patient())
+    ours = first.json["id"]
+    house.call("PUT", "/fhir/Observation/o1", observation(f"Patient/{ours}", id="o1"))
+    assert house.call("PUT", "/fhir/Patient/e1", patient(id="e1", gender="male")).status_code == 200
+    house.call("PUT", "/fhir/Observation/o2", observation("Patient/e1", id="o2"))
+    for asked in (ours, "e1", "Patient/e1", f"Patient/{ours}", "e1,nobody", f"http://localhost/fhir/Patient/{ours}"):
+        for name in ("patient", "subject"):
+            if name == "subject" and "/" not in asked:
+                continue
+            found = house.call("GET", f"/fhir/Observation?{name}={asked}").json
+            assert sorted(entry["resource"]["id"] for entry in found["entry"]) == ["o1", "o2"]
+    read = house.call("GET", "/fhir/Patient/e1")
+    assert (read.status_code, read.json["id"], read.json["gender"]) == (200, ours, "male")
+    assert house.call("GET", "/fhir/Observation?patient=nobody").json["total"] == 0
