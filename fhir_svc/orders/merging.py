@@ -18,18 +18,17 @@ from fhir_svc.record import Json, Record, Stored
 _SIGNED = frozenset({"active", "on-hold"})
 
 
-def sort_drafts(record: Record, wanted: Collection[str]) -> tuple[list[Stored], list[Stored]]:
-    """Our unsigned drafts for a replaced patient: those of orders that are wanted now, and those that are not."""
-    drafts = [held for held in _theirs(record, "subject", "ServiceRequest") if held.content.get("status") == "draft"]
+def sort_drafts(record: Record, wanted: Collection[str], criteria: str) -> tuple[list[Stored], list[Stored]]:
+    """A plan's unsigned drafts for a replaced patient: those of orders that are wanted now, and those that are not."""
+    drafts = [held for held in _orders(record, criteria) if held.content.get("status") == "draft"]
     moved = [held for held in drafts if key_of(held.content) in wanted]
     return moved, [held for held in drafts if held not in moved]
 
 
 def questions(sheet: Sheet) -> Iterator[Resource]:
     """The reviews of orders of a replaced patient: of those that were signed, and of drafts that were taken back."""
-    signed = [
-        held for held in _theirs(sheet.record, "subject", "ServiceRequest") if held.content.get("status") in _SIGNED
-    ]
+    orders = _orders(sheet.record, sheet.decision.criteria)
+    signed = [held for held in orders if held.content.get("status") in _SIGNED]
     back = [held.draft for held in sheet.decision.withdrawals if held.reason == MERGED]
     for held in (*signed, *back):
         yield review_task(
@@ -51,6 +50,14 @@ def answered(sheet: Sheet) -> Iterator[tuple[Stored, Resource]]:
         codes = set(_reasons(held.content))
         if held.content["status"] in OPEN and codes and codes <= asked:
             yield held, cancelled(held.content, reason=MERGED, at=sheet.decision.at)
+
+
+def _orders(record: Record, criteria: str) -> Iterator[Stored]:
+    """The orders of any version of a plan; those of other plans are theirs to see to."""
+    plan = criteria.partition("|")[0]
+    for held in _theirs(record, "subject", "ServiceRequest"):
+        if plan in {name.partition("|")[0] for name in held.content.get("instantiatesCanonical", ())}:
+            yield held
 
 
 def _theirs(record: Record, element: str, kind: str) -> Iterator[Stored]:

@@ -46,7 +46,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     unfit = list(unsupported(record, rules, findings.criteria, frozenset({"draft"})))
     signed = list(unsupported(record, rules, findings.criteria, _SIGNED))
     displaced = _displaced(record, passage, earlier, kinds, unfit)
-    moved, stranded = sort_drafts(record, {held.key for held in passage.candidates})
+    moved, stranded = sort_drafts(record, {held.key for held in passage.candidates}, findings.criteria)
     unfit = [held for held in unfit if held not in moved]
     displaced = [held for held in displaced if held not in moved]
     stranded = [held for held in stranded if held not in unfit and held not in displaced]
