@@ -44,16 +44,18 @@ def server(template, tmp_path_factory):
     }
     with (place / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", RUN, f"127.0.0.1:{port}"], env=environment, stderr=log)
-        until = time.monotonic() + 300
-        while process.poll() is None and time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=60).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield port, place / "log"
-        process.send_signal(signal.SIGTERM)
-        process.wait(300)
+        try:
+            until = time.monotonic() + 300
+            while process.poll() is None and time.monotonic() < until:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=60).close()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            yield port, place / "log"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(300)
 
 
 def say(port, raw):

@@ -37,11 +37,15 @@ class Valkey:
     def start(self):
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self.process = subprocess.Popen([*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL)
-        until(lambda: socket.create_connection(("127.0.0.1", self.port), timeout=1).close() or True)
+        try:
+            until(lambda: socket.create_connection(("127.0.0.1", self.port), timeout=60).close() or True)
+        except TimeoutError:
+            self.kill()
+            raise
 
     def kill(self):
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(60)
 
 
 class Ehr:
