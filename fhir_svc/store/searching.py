@@ -2,7 +2,8 @@
 
 A cursor remembers the instant of the first page: resources created since then are left out, and an order by
 `_lastUpdated` goes by what that was at that instant, so that nobody who turns pages misses or sees twice a resource
-because somebody else writes meanwhile.
+because somebody else writes meanwhile. An order by another parameter goes by what that is now: whoever must miss
+nothing while values change turns pages in the usual order, by `_id` or by `_lastUpdated`.
 """
 
 from __future__ import annotations
