@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
 
 from fhir_svc.errors import Issue
+from fhir_svc.web.arrivals import Arrivals
 from fhir_svc.web.outcomes import HTTP, INTERNAL, outcome
 from fhir_svc.web.wire import FHIR_JSON, encode
 
@@ -21,8 +21,12 @@ log = structlog.get_logger("fhir_svc.web")
 STATUSES: Final = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431}
 
 
-class Doorkeeper(ThreadWorker):  # type: ignore[misc]
+class Doorkeeper(Arrivals):
     """A thread worker that says what is wrong in FHIR JSON."""
+
+    def too_late(self) -> bytes:
+        """Say that the head of a request was not sent in time."""
+        return answer(HTTPStatus.REQUEST_TIMEOUT)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that could not be parsed, or an application that failed outside of its own handler."""

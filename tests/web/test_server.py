@@ -21,7 +21,9 @@ RUN = """
 import sys
 from fhir_svc import settings
 from fhir_svc.app import create_app
+from fhir_svc.web import arrivals
 from fhir_svc.web.server import Server
+arrivals.HEAD_WITHIN = 600.0
 Server(create_app(settings.read()), bind=sys.argv[1], processes=2, threads=4).run()
 """
 
@@ -121,16 +123,67 @@ def test_a_body_in_pieces_is_read_and_a_large_one_refused(server, chunked):
     assert b"application/fhir+json" in head
 
 
-def test_half_sent_requests_do_not_stop_the_others(server):
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF = b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Le"
+
+
+def heard(line, many=1):
+    """Read so many whole answers."""
+    got = b""
+    while got.count(b'{"status":"ok"}') < many:
+        more = line.recv(65536)
+        assert more
+        got += more
+    assert got.count(b"HTTP/1.1 200") == many
+    return got
+
+
+@pytest.mark.parametrize("said", [HALF, HALF[:1], ALIVE + HALF], ids=["half", "a-byte", "then-half"])
+def test_connections_that_keep_everybody_waiting_do_not_stop_the_others(server, said):
+    """The server has 8 threads, and nobody here gives up: 8 of these would be enough if each were given one."""
     port, _ = server
-    half = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
-    for line in half:
-        line.sendall(b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Le")
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=120) for _ in range(50)]
     try:
-        assert say(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+        for line in waiting:
+            line.sendall(said)
+        for line in waiting:
+            if said.startswith(ALIVE):
+                heard(line)
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+            for _ in range(5):
+                line.sendall(ALIVE)
+                heard(line)
     finally:
-        for line in half:
+        for line in waiting:
             line.close()
+
+
+def test_a_head_that_comes_in_pieces_is_answered_like_any_other(server):
+    port, _ = server
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+        for _ in range(2):
+            for start in range(0, len(ALIVE), 7):
+                line.sendall(ALIVE[start : start + 7])
+                time.sleep(0.01)
+            heard(line)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 20, len(ALIVE)])
+def test_requests_that_are_sent_together_are_all_answered(server, cut):
+    port, _ = server
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+        line.sendall(ALIVE + ALIVE[:-cut])
+        time.sleep(0.05)
+        line.sendall(ALIVE[-cut:] + ALIVE)
+        heard(line, 3)
+
+
+def test_a_client_that_says_half_and_goes_leaves_nothing_behind(server):
+    port, _ = server
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+            line.sendall(HALF)
+    assert say(port, ALIVE)[0] == 200
 
 
 def test_counts_never_jump_back_whichever_process_is_asked(server):

@@ -1,0 +1,104 @@
+"""A head that does not come to its end is refused in FHIR, and the connection counts no more."""
+
+import selectors
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from fhir_svc.web import arrivals
+from fhir_svc.web.unreadable import Doorkeeper
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: x"
+
+
+@pytest.fixture
+def door():
+    """A worker in the middle of its loop, without threads: what would be given one is noted."""
+    made = Doorkeeper.__new__(Doorkeeper)
+    made.alive, made.nr_conns, made._halves = True, 1, {}
+    made.poller, made.pending_conns = selectors.DefaultSelector(), []
+    served = []
+    made.tpool = SimpleNamespace(
+        submit=lambda _handle, conn: served.append(conn) or SimpleNamespace(add_done_callback=lambda _: None)
+    )
+    yield made, served
+    made.poller.close()
+
+
+class Conn:
+    """What gunicorn keeps of a connection, as far as it is looked at before a thread has it."""
+
+    parser, data_ready = None, False
+
+    def __init__(self, sock):
+        self.sock = sock
+
+    def set_timeout(self):
+        self.timeout = 0.0
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.fixture
+def line():
+    client, server = socket.socketpair()
+    client.settimeout(60)
+    yield client, Conn(server)
+    client.close()
+    server.close()
+
+
+def test_a_half_sent_head_is_refused_when_its_time_is_over(door, line, monkeypatch):
+    (door, served), (client, conn) = door, line
+    monkeypatch.setattr(arrivals, "HEAD_WITHIN", 600.0)
+    client.sendall(HALF)
+    door.enqueue_req(conn)
+    door.wait_for_and_dispatch_events(0)
+    assert (served, door.nr_conns) == ([], 1)
+    door._halves[conn] = 0.0
+    door.wait_for_and_dispatch_events(0)
+    assert (served, door.nr_conns) == ([], 0)
+    answered = client.recv(65536)
+    assert answered.startswith(b"HTTP/1.1 408 Request Timeout")
+    assert b"OperationOutcome" in answered
+    assert client.recv(65536) == b""
+
+
+def test_a_head_gets_a_thread_when_it_is_whole_and_not_before(door, line):
+    (door, served), (client, conn) = door, line
+    door.enqueue_req(conn)
+    assert door.pending_conns == [conn]
+    client.sendall(HALF)
+    door.wait_for_and_dispatch_events(1)
+    assert (served, door.pending_conns) == ([], [])
+    client.sendall(b"\r\n\r\n")
+    door.wait_for_and_dispatch_events(0)
+    assert served == [conn]
+
+
+def test_a_head_that_is_too_long_is_a_threads_to_refuse(door, line):
+    (door, served), (client, conn) = door, line
+    client.sendall(HALF)
+    door.enqueue_req(conn)
+    client.sendall(b"x" * 70_000)
+    door.wait_for_and_dispatch_events(0)
+    assert served == [conn]
+
+
+def test_a_line_that_ends_without_a_word_is_a_threads_to_close(door, line):
+    (door, served), (client, conn) = door, line
+    door.enqueue_req(conn)
+    client.close()
+    door.wait_for_and_dispatch_events(1)
+    assert served == [conn]
+
+
+def test_a_worker_that_stops_waits_for_no_half(door, line):
+    (door, served), (client, conn) = door, line
+    client.sendall(HALF)
+    door.enqueue_req(conn)
+    door.alive = False
+    door.wait_for_and_dispatch_events(0)
+    assert (served, door.nr_conns) == ([], 0)
