@@ -2,13 +2,15 @@
 
 Only a rule that is not met withdraws, never one that cannot be told, except where a draft rests alone on sources that
 were entered in error or turned out to be another patient's. Time passing withdraws nothing: some evidence must have
-changed.
+changed, or a clinician have closed a fact of the rule, which is the word of a person about it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
 
+from fhir_svc.criteria.moments import read_moment
 from fhir_svc.decision import Outcome, RuleOutcome
 from fhir_svc.orders.signature import evidence, outdated
 from fhir_svc.orders.terms import extensions
@@ -41,7 +43,7 @@ def is_withdrawn(
     if not rules or Outcome.MET in said:
         return False
     if said == {Outcome.NOT_MET}:
-        return bool(outdated(known, record)) or _newer(rules, known)
+        return bool(outdated(known, record)) or _newer(rules, known) or _closed(rules, known, record)
     decisive = [name for name in known if name.partition("/")[0] not in _SHOWN]
     return bool(decisive) and all(_in_error_or_gone(name, record.by_local) for name in decisive)
 
@@ -49,6 +51,24 @@ def is_withdrawn(
 def _newer(rules: Sequence[RuleOutcome], known: set[str]) -> bool:
     locals_known = {_local(name) for name in known}
     return any(source.local not in locals_known for rule in rules for fact in rule.facts for source in fact.sources)
+
+
+def _closed(rules: Sequence[RuleOutcome], known: set[str], record: Record) -> bool:
+    """Whether a clinician has closed a fact of these rules after what is cited for them was received."""
+    names = {fact.name for rule in rules for fact in rule.facts}
+    cited = [held.received for name in known if (held := record.by_local.get(_local(name))) and not held.ours]
+    closings = (
+        read_moment(task.content.get("lastModified"), UTC)
+        for task in record.of("Task", ours=True)
+        if task.content.get("status") == "completed" and names & set(_closed_facts(task.content))
+    )
+    return bool(cited) and any(closed is not None and closed.start >= max(cited) for closed in closings)
+
+
+def _closed_facts(task: Json) -> Iterator[str]:
+    for output in task.get("output", ()):
+        if any(coding.get("code") == "closed-fact" for coding in output["type"].get("coding", ())):
+            yield output.get("valueCode", "")
 
 
 def _in_error_or_gone(name: str, current: Mapping[str, Stored]) -> bool:

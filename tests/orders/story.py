@@ -107,6 +107,13 @@ class Patient:
             and held.content["status"] in statuses
         ]  # fmt: skip
 
+    def close_fact(self, name):
+        """A physician completes the oldest open review and closes a fact with it."""
+        self.at += timedelta(minutes=1)
+        task = self.reviews("requested")[0]
+        given = {"outcome": "assessed", "note": None, "closed_facts": [name]}
+        self._store(states.completed(task.content, by=ALICE, at=self.at, **given), ours=True)
+
     def close(self, status="completed"):
         """Close every open review."""
         self.at += timedelta(minutes=1)

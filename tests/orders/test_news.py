@@ -239,3 +239,27 @@ def test_a_declined_order_is_not_asked_for_again_by_a_measurement_that_decides_n
         assert patient.now(weight(day, kilograms), later=24 * 60).orders() == []
     again = patient.now(patient.form("q2", rf_cancer_history="active", rf_night_sweats="yes"))
     assert len(again.orders("draft")) == 3
+
+
+def test_what_a_clinician_closes_takes_its_drafts_and_flags_along(patient, r4):
+    first = patient.now(patient.message("m1", "I cannot pee since this morning"))
+    assert sorted(key_of(draft) for draft in first.orders("draft")) == ["ED_REFERRAL", "MRI_L_WO"]
+    patient.close_fact("rf-bladder-change")
+    closed = patient.now()
+    assert [order["status"] for order in closed.orders()] == ["revoked", "revoked"]
+    assert "DRAFTS_REVOKED" in closed.found.decision.flags
+    raised = [held.content["status"] for held in patient.held.values() if held.type == "Flag"]
+    assert raised == ["inactive"]
+    assert patient.now(later=30).resources == []  # nothing is late any more
+    again = patient.now(patient.message("m2", "I still cannot pee"))
+    assert sorted(key_of(draft) for draft in again.orders("draft")) == ["ED_REFERRAL", "MRI_L_WO"]
+    assert again.messages() == ["EMERGENCY_ADVICE", "ON_CALL_NOTIFICATION"]
+    for resource in [*closed.resources, *again.resources]:
+        assert r4.check_r4(resource) == []
+
+
+def test_what_another_source_still_says_stays_after_one_fact_was_closed(patient):
+    patient.now(patient.message("m1", "I cannot pee since this morning"))
+    patient.now(patient.form("q1", rf_saddle_numbness="yes"))
+    patient.close_fact("rf-bladder-change")
+    assert patient.now().orders("revoked") == []
