@@ -11,18 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import Conflict, Issue, Malformed, PreconditionFailed, Rejected
-from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, place_of, settle
+from fhir_svc.errors import Conflict, Issue
+from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, settle
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.resources import Put, Written
 from fhir_svc.store.tenants import Tenant
-from fhir_svc.web import own_orders
+from fhir_svc.web import matching, own_orders
 from fhir_svc.web.negotiation import version_of
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.wire import instant
@@ -80,7 +79,7 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     if not submission.settled or found:
         submission = settle(submission, found, receipt.reading)
     for entry in submission.writes:
-        _check_preconditions(tx, receipt.tenant.name, entry)
+        matching.check_preconditions(tx, receipt.tenant.name, entry)
     subject = _subject(tx, submission, receipt)
     start = Put(in_progress(subject, receipt), subject, ours=True, new=True) if subject else None
     done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
@@ -113,14 +112,16 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
     found: dict[str, str] = {}
     existing: dict[int, Stored] = {}
     for question in submission.questions:
-        match = _referred(tx, tenant, submission, question)
+        match = matching.referred(tx, tenant, submission, question)
         if match:
             found[question] = match.local
     for entry in submission.writes:
         condition = entry.if_none_exist or entry.condition
-        match = _one(tx, tenant, entry.type, condition, expression=_asked_in(entry)) if condition else None
+        match = (
+            matching.one(tx, tenant, entry.type, condition, expression=matching.asked_in(entry)) if condition else None
+        )
         if entry.condition and entry.named:
-            _check_named(tx, tenant, entry, match)
+            matching.check_named(tx, tenant, entry, match)
         if match and entry.if_none_exist:
             existing[entry.index] = match
         if match:
@@ -128,88 +129,6 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
         elif entry.type == "Patient" and (same := _same_person(tx, entry, receipt)):
             found[entry.local] = f"Patient/{same}"
     return found, existing
-
-
-def _referred(tx: Connection, tenant: str, submission: Submission, question: str) -> Stored | None:
-    """The resource that a conditional reference means; None for none, and for a type that is not kept here."""
-    kind, _, query = question.partition("?")
-    if kind not in resources.PARAMETERS:
-        return None
-    try:
-        return _one(tx, tenant, kind, query, expression=None)
-    except Rejected as failure:
-        raise failure.at(place_of(submission, question) or kind) from None
-
-
-def _check_preconditions(tx: Connection, tenant: str, entry: Entry) -> None:
-    """`If-Match: *` wants a resource of this id, `If-None-Match: *` wants none."""
-    must, must_not = (entry.if_match or "").strip() == "*", (entry.if_none_match or "").strip() == "*"
-    if entry.method != "PUT" or not (must or must_not):
-        return
-    exists = resources.read(tx, tenant, entry.type, entry.id or "") is not None
-    if must and not exists:
-        raise PreconditionFailed(
-            "There is no such resource to update.", expression=_place(entry, "If-Match"), error="version-conflict"
-        )
-    if must_not and exists:
-        raise PreconditionFailed("There is a resource of this id.", expression=_place(entry, "If-None-Match"))
-
-
-def _place(entry: Entry, header: str) -> str:
-    """Where a precondition stands: in a header, or in the request of a Bundle's entry."""
-    request, inside, _ = entry.location.rpartition(".resource")
-    if not inside:
-        return f"http.{header}"
-    name = header.replace("-", "")
-    return f"{request}.request.{name[0].lower()}{name[1:]}"
-
-
-def _asked_in(entry: Entry) -> str | None:
-    """Where a condition stands: in a header, in the address, or in the request of a Bundle's entry."""
-    if entry.if_none_exist:
-        return _place(entry, "If-None-Exist")
-    request, inside, _ = entry.location.rpartition(".resource")
-    return f"{request}.request.url" if inside else None
-
-
-def _check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None) -> None:
-    """A conditional update may carry an id: the one that its match has, or the one to create it under."""
-    if match is not None and match.id != entry.id:
-        raise Malformed(
-            "The condition matches a resource of another id; leave the id out.",
-            expression=f"{entry.location}.id",
-            code="invalid",
-            error="resource-id-mismatch",
-        )
-    if match is None and resources.read(tx, tenant, entry.type, entry.id or "") is not None:
-        raise Conflict("The resource of this id does not meet the condition.", expression=entry.location)
-
-
-def _one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
-    """Give the one resource that a condition matches; None for none, 412 for several."""
-    params = parse_qsl(query, keep_blank_values=True)
-    supported = resources.PARAMETERS.get(kind, frozenset())
-    if not params:
-        raise Malformed(
-            "A condition names search parameters.", expression=expression, code="value", error="bad-condition"
-        )
-    if any(name.partition(":")[0] not in supported for name, _ in params):
-        raise Malformed(
-            "This condition uses a search parameter that is not supported.",
-            expression=expression,
-            code="not-supported",
-            error="unsupported-parameter",
-        )
-    resources.exclusive(tx, tenant, f"{kind}?", "", query)
-    try:
-        page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
-    except Malformed as failure:
-        raise (failure.at(expression) if expression else failure) from None
-    if len(page.entries) > 1:
-        raise PreconditionFailed(
-            "The condition matches several resources.", expression=expression, code="multiple-matches"
-        )
-    return page.entries[0] if page.entries else None
 
 
 def _same_person(tx: Connection, entry: Entry, receipt: Receipt) -> str | None:
@@ -274,7 +193,7 @@ def _put(entry: Entry, subject: str | None) -> Put:
     patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
     # a POSTed Patient that was found to be a stored one becomes its next version
     new = entry.method == "POST" and entry.type != "Patient"
-    place = _place(entry, "If-Match")
+    place = matching.place(entry, "If-Match")
     expected = version_of(entry.if_match, place)
     return Put(resource, patient, ours=False, expected=expected, new=new, place=place if expected else entry.location)
 

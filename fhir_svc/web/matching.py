@@ -1,0 +1,93 @@
+"""What the conditions of a submission match: preconditions, conditional creates and updates, conditional references."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from fhir_svc.errors import Conflict, Malformed, PreconditionFailed, Rejected
+from fhir_svc.intake.submission import Entry, Submission, place_of
+from fhir_svc.record import Stored
+from fhir_svc.store import resources
+from fhir_svc.store.database import Connection
+
+
+def referred(tx: Connection, tenant: str, submission: Submission, question: str) -> Stored | None:
+    """The resource that a conditional reference means; None for none, and for a type that is not kept here."""
+    kind, _, query = question.partition("?")
+    if kind not in resources.PARAMETERS:
+        return None
+    try:
+        return one(tx, tenant, kind, query, expression=None)
+    except Rejected as failure:
+        raise failure.at(place_of(submission, question) or kind) from None
+
+
+def check_preconditions(tx: Connection, tenant: str, entry: Entry) -> None:
+    """`If-Match: *` wants a resource of this id, `If-None-Match: *` wants none."""
+    must, must_not = (entry.if_match or "").strip() == "*", (entry.if_none_match or "").strip() == "*"
+    if entry.method != "PUT" or not (must or must_not):
+        return
+    exists = resources.read(tx, tenant, entry.type, entry.id or "") is not None
+    if must and not exists:
+        raise PreconditionFailed(
+            "There is no such resource to update.", expression=place(entry, "If-Match"), error="version-conflict"
+        )
+    if must_not and exists:
+        raise PreconditionFailed("There is a resource of this id.", expression=place(entry, "If-None-Match"))
+
+
+def place(entry: Entry, header: str) -> str:
+    """Where a precondition stands: in a header, or in the request of a Bundle's entry."""
+    request, inside, _ = entry.location.rpartition(".resource")
+    if not inside:
+        return f"http.{header}"
+    name = header.replace("-", "")
+    return f"{request}.request.{name[0].lower()}{name[1:]}"
+
+
+def asked_in(entry: Entry) -> str | None:
+    """Where a condition stands: in a header, in the address, or in the request of a Bundle's entry."""
+    if entry.if_none_exist:
+        return place(entry, "If-None-Exist")
+    request, inside, _ = entry.location.rpartition(".resource")
+    return f"{request}.request.url" if inside else None
+
+
+def check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None) -> None:
+    """A conditional update may carry an id: the one that its match has, or the one to create it under."""
+    if match is not None and match.id != entry.id:
+        raise Malformed(
+            "The condition matches a resource of another id; leave the id out.",
+            expression=f"{entry.location}.id",
+            code="invalid",
+            error="resource-id-mismatch",
+        )
+    if match is None and resources.read(tx, tenant, entry.type, entry.id or "") is not None:
+        raise Conflict("The resource of this id does not meet the condition.", expression=entry.location)
+
+
+def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
+    """Give the one resource that a condition matches; None for none, 412 for several."""
+    params = parse_qsl(query, keep_blank_values=True)
+    supported = resources.PARAMETERS.get(kind, frozenset())
+    if not params:
+        raise Malformed(
+            "A condition names search parameters.", expression=expression, code="value", error="bad-condition"
+        )
+    if any(name.partition(":")[0] not in supported for name, _ in params):
+        raise Malformed(
+            "This condition uses a search parameter that is not supported.",
+            expression=expression,
+            code="not-supported",
+            error="unsupported-parameter",
+        )
+    resources.exclusive(tx, tenant, f"{kind}?", "", query)
+    try:
+        page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
+    except Malformed as failure:
+        raise (failure.at(expression) if expression else failure) from None
+    if len(page.entries) > 1:
+        raise PreconditionFailed(
+            "The condition matches several resources.", expression=expression, code="multiple-matches"
+        )
+    return page.entries[0] if page.entries else None
