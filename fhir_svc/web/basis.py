@@ -25,7 +25,6 @@ Json = Mapping[str, Any]
 NOTHING: Final = (False, "no", "none", "never")  # decides the order of display, nothing else
 STUDIES: Final = frozenset({"DiagnosticReport", "ImagingStudy", "ServiceRequest", "Procedure"})
 MOST_RELATED: Final = 50
-MOST_TOLD: Final = 5
 UNFINISHED: Final = frozenset({"in-progress", "data-requested"})
 
 
@@ -74,15 +73,6 @@ class Study:
     when: str | None
     status: str
     source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A message for the patient: what it is about, when it was asked for, and its words."""
-
-    title: str
-    when: str
-    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,53 +129,6 @@ def newest_guidance(tx: Connection, tenant: str, patient: str) -> Stored | None:
         tx, tenant, "GuidanceResponse", wanted, sort="-_lastUpdated", count=MOST_RELATED, cursor=None
     )
     return next((each for each in found.entries if each.content.get("status") not in UNFINISHED), None)
-
-
-def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
-    """The other orders that the same evaluation drafted."""
-    requisition = order.content.get("requisition", {})
-    if "value" not in requisition:
-        return []
-    wanted = [("requisition", f"{requisition.get('system', '')}|{requisition['value']}")]
-    found = resources.search(tx, tenant, "ServiceRequest", wanted, sort=None, count=MOST_RELATED, cursor=None)
-    return [each for each in found.entries if each.id != order.id and each.ours]
-
-
-def told(tx: Connection, tenant: str, order: Stored) -> list[Told]:
-    """What the patient was told up to the last change of this order, newest first: its own evaluation comes first."""
-    subject = order.content.get("subject", {}).get("reference", "")
-    found = resources.search(
-        tx, tenant, "CommunicationRequest", [("subject", subject)], sort="-authored", count=MOST_RELATED, cursor=None
-    )
-    messages = [
-        each
-        for each in found.entries
-        if each.ours and any(one.get("reference") == subject for one in each.content.get("recipient", ()))
-    ]
-    if order.content.get("status") != "draft":
-        messages = [each for each in messages if each.received <= order.received]
-    return [_told(each.content) for each in messages[:MOST_TOLD]]
-
-
-def _told(message: Json) -> Told:
-    texts = tuple(each["contentString"] for each in message.get("payload", ()) if "contentString" in each)
-    return Told(text_of(next(iter(message.get("reasonCode", ())), {})), message.get("authoredOn", ""), texts)
-
-
-def changes_by_hand(tx: Connection, tenant: str, order: Stored) -> list[tuple[str, str, str]]:
-    """What physicians changed since the software drafted it: (what, drafted, now)."""
-    drafted = resources.vread(tx, tenant, "ServiceRequest", order.id, 1)
-    if drafted is None or order.version == 1:
-        return []
-    before, after = drafted.content, order.content
-    told = [
-        ("Priority", before.get("priority", ""), after.get("priority", "")),
-        ("Order", _code_text(before), _code_text(after)),
-        ("Performer", _displays(before.get("performer", ())), _displays(after.get("performer", ()))),
-    ]
-    known = {note.get("text") for note in before.get("note", ())}
-    told += [("Note", "", note["text"]) for note in after.get("note", ()) if note.get("text") not in known]
-    return [(what, old, new) for what, old, new in told if old != new]
 
 
 def source(reference: str) -> Source | None:
@@ -276,14 +219,6 @@ def _studies(tx: Connection, tenant: str, order: Stored | None) -> Iterable[Stud
 def _title(content: Json) -> str:
     code: Json = content.get("code") or next(iter(content.get("procedureCode", ())), {})
     return content.get("description") or text_of(code) or content["resourceType"]
-
-
-def _code_text(order: Json) -> str:
-    return text_of(order.get("code", {}))
-
-
-def _displays(references: Iterable[Json]) -> str:
-    return ", ".join(each.get("display") or each.get("reference", "") for each in references)
 
 
 def _date(content: Json) -> str | None:

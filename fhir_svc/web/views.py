@@ -14,8 +14,8 @@ from fhir_svc.orders.screening import Answer, answers
 from fhir_svc.orders.terms import extensions
 from fhir_svc.store import resources, tenants
 from fhir_svc.store.database import Connection, now
+from fhir_svc.web import around, moments, pages, trail, worklist
 from fhir_svc.web import basis as reading
-from fhir_svc.web import moments, pages, trail, worklist
 from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
 from fhir_svc.web.acts import sign as signing
@@ -55,9 +55,9 @@ def draft(
             "person": worklist.person_of(tx, actor.tenant, patient_of(order.content), clock.at),
             "due": worklist.due_of(task.content) if task else None,
             "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
-            "siblings": reading.siblings(tx, actor.tenant, order),
-            "told": reading.told(tx, actor.tenant, order),
-            "by_hand": reading.changes_by_hand(tx, actor.tenant, order),
+            "siblings": around.siblings(tx, actor.tenant, order),
+            "told": around.told(tx, actor.tenant, order),
+            "by_hand": around.changes_by_hand(tx, actor.tenant, order),
             "prepared": signing.preparation(tx, actor.tenant, order),
             "verified": verifying.verification(tx, given, actor.tenant, order),
             "decidable": decidable,
