@@ -72,6 +72,17 @@ def contradicts() -> Iterator[Case]:
 ANSWERS = [
     *lingers(),
     *contradicts(),
+    *(
+        Case(
+            f"{before} weeks of pain, {now} on a newer form that is not finished",
+            [
+                calm({"ctx-duration-weeks": (before, "wk")}, authored=hours(5)),
+                form({"ctx-duration-weeks": (now, "wk")}, id="newer", status="in-progress", authored=hours(0.1)),
+            ],
+            facts={"ctx-duration-weeks": 3},  # the shorter time is the more dangerous one
+        )
+        for before, now in ((3, 90), (90, 3))
+    ),
     Case(
         "a physician records a pregnancy that the form denies",
         [woman(), calm()],
