@@ -50,7 +50,8 @@ class Cases:
             return about in self.cases[at][1].values
         if about not in old.facts:
             return True
-        return bool(self._read(at, about, self._before) != self._read(at, about, after))
+        readers = (each.name for each in old.facts.values() if about in {each.onset, each.before, *each.of})
+        return any(self._read(at, name, self._before) != self._read(at, name, after) for name in (about, *readers))
 
     def _read(self, at: int, about: str, knowledge: Any) -> Any:
         """The fact with all that it leaves behind; what it raises counts too."""

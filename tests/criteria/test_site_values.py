@@ -87,7 +87,6 @@ RANGES = {
     "epidural-cap": (1, 6),
     "imaging-window-days": (30, 365),
     "draft-validity-days": (30, 365),
-    "draft-validity-days": (30, 365),
     "walking-decline-percent": (5, 30),
     "young-age": (18, 60),
 }
