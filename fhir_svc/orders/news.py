@@ -15,9 +15,10 @@ from fhir_svc.orders.identity import derived, fingerprint
 from fhir_svc.orders.sheet import Resource, Sheet
 from fhir_svc.orders.terms import extension, extensions
 from fhir_svc.orders.transitions import OPEN
-from fhir_svc.record import Stored
+from fhir_svc.record import Json, Stored
 
 _DATES = ("authored", "sent", "effectiveDateTime", "effectivePeriod", "performedDateTime", "recordedDate", "started")
+_DAY = len("2026-01-31")
 _NO_REPORT = frozenset({"Patient"})  # says who the patient is, reports nothing
 
 
@@ -36,9 +37,22 @@ class News:
 
 
 def mark(report: Stored) -> str:
-    """The fingerprint of a report: whose it is, of when, and the words of a message. Its other versions share it."""
+    """The fingerprint of a report: whose it is, of when, and the words of a message. Its other versions share it.
+
+    Measurements of one thing on one day are one report: a thermometer that measures by the minute tells people once a
+    day. A value that is worse than the known ones is told at once in any case, because a deciding value has changed.
+    """
+    day = _day(report.content) if report.type == "Observation" else ""
+    if day:
+        return fingerprint(report.type, report.content.get("code"), day)
     said = report.content.get("payload") if report.type == "Communication" else None
     return fingerprint(report.local, [report.content.get(name) for name in _DATES], said)
+
+
+def _day(measured: Json) -> str:
+    period = measured.get("effectivePeriod") or {}
+    said = (measured.get("effectiveDateTime"), measured.get("effectiveInstant"), period.get("end"), period.get("start"))
+    return next((text[:_DAY] for text in said if text), "")
 
 
 def marks(reports: Iterable[Stored]) -> dict[str, Stored]:

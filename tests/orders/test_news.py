@@ -209,6 +209,16 @@ def test_a_fever_that_lasts_is_reported_again_by_each_measurement(patient, r4):
     assert (normal.messages(), normal.orders()) == ([], [])
 
 
+def test_a_thermometer_that_measures_by_the_minute_tells_people_once_a_day_and_of_a_rise_at_once(patient):
+    assert patient.now(temperature("t0", 38.9, patient.at)).messages() == ["SAME_DAY_ADVICE"]
+    for minute in range(5):
+        assert patient.now(temperature(f"same{minute}", 38.5, patient.at)).messages() == []
+    assert patient.now(temperature("rise", 39.4, patient.at)).messages() == ["SAME_DAY_ADVICE"]
+    assert patient.now(temperature("after", 38.5, patient.at)).messages() == []
+    tomorrow = patient.at + timedelta(days=1)
+    assert patient.now(temperature("next", 38.5, tomorrow), later=24 * 60).messages() == ["SAME_DAY_ADVICE"]
+
+
 def test_a_declined_order_is_drafted_again_for_a_fever_that_lasts(patient):
     patient.now(temperature("t1", 39.2, patient.at))
     patient.decline()

@@ -283,6 +283,16 @@ OTHER_RISKS = [
     ),
     *(
         Case(
+            f"no risk to bones: {text}",
+            [patient("1975-01-01"), calm({"rf-trauma": "minor"}), named(text)],
+            "ROUTINE",
+            "",
+            not_met="R05",
+        )
+        for text in ("Family history of osteoporosis", "Screening for osteoporosis", "At risk of osteoporosis")
+    ),
+    *(
+        Case(
             f"an infection risk in words: {text}",
             [calm({"ctx-duration-weeks": (3, "wk")}), named(text)],
             "URGENT",
@@ -376,6 +386,15 @@ UNCLEAR = [
             "It is getting much worse",
             "It got worse",
             "The pain is unbearable",
+            "The pain is excruciating",
+            "Help me",
+            "I am hardly peeing",
+            "I am barely peeing",
+            "I am never peeing",
+            "It became worse",
+            "It has become a lot worse",
+            "It is becoming even worse",
+            "I must talk to somebody urgently",
         )
     ),
     *(
