@@ -12,6 +12,7 @@ from fhir_svc.criteria.rules import find
 from fhir_svc.decision import Outcome
 from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.definitions import ladder
 from fhir_svc.record import Record, Site
 from tests.criteria.cases.building import PROFILES, B, T, calm, temperature
 from tests.criteria.cases.checking import record_of
@@ -135,6 +136,18 @@ def test_the_controls_reach_every_order_that_is_marked_for_them_and_no_other(mar
     found = {action.id: action.control for rule in rules for action in rule.action.everything() if action.control}
     assert marked == set(orders.split())
     assert {key for name in controls.split() for key in found[name].orders} == marked
+
+
+def test_the_levels_stand_in_their_order_each_with_its_priority_and_target_time():
+    found = [(level.code, level.priority, level.within) for level in ladder(Knowledge(ARTEFACTS)).levels]
+    assert found == [
+        ("EMERGENCY", "stat", timedelta(minutes=15)),
+        ("SAME_DAY", "asap", timedelta(hours=4)),
+        ("URGENT", "urgent", timedelta(days=7)),
+        ("SOON", "routine", timedelta(days=14)),
+        ("ROUTINE", "routine", timedelta(days=28)),
+        ("SELF_CARE", "routine", None),
+    ]
 
 
 def test_two_artefacts_of_one_id_are_refused():

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fhir_svc.artefacts import load_artefacts
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.decision import Concern, Decision, Fact, Message, Outcome, Review, RuleOutcome
 from fhir_svc.orders.drafts import write_down
@@ -131,9 +131,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def shelf() -> Shelf:
-    return Shelf(
-        [json.loads(path.read_text()) for path in sorted(PROFILES.glob("*/*.json")) if path.parent.name != "schema"]
-    )
+    return Shelf(list(load_artefacts(PROFILES)))
 
 
 @pytest.fixture

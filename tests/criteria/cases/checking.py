@@ -15,7 +15,7 @@ from fhir_svc.evaluation import Evaluation, evaluate
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.record import Record, Site, Stored
 from tests.criteria.cases.building import PROFILES, Resource, T, patient
-from tests.criteria.cases.written import READ, drafts, key, lacking, tasks, told
+from tests.criteria.cases.written import READ, drafts, heard, key, lacking, tasks, told
 
 RULES = [
     "R01", "R01b", "R02", "R03", "R03c", "R04", "R05", "R06", "R07", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
@@ -31,8 +31,8 @@ class Case:
     `met`, `not_met`, `cannot_tell` name rules; `flags`, `messages` must be there, `no_flags`, `no_messages` must not;
     `only_flags` are all. `reviews` and `status` where the criteria say so. `reasons`, `due`, `asked`, `sent`, `raised`,
     `blocked`, `issues`, `wanted`, `why` are all there are, in the words of `written`; `says` and `never_says` of what
-    physicians read. Rules that are `settled` name nothing as missing. `ours` are resources that this service wrote
-    earlier. `facts` are values of facts, None is unknown.
+    physicians read, `tells` and `never_tells` of what patients do. Rules that are `settled` name nothing as missing.
+    `ours` are resources that this service wrote earlier. `facts` are values of facts, None is unknown.
     """
 
     name: str
@@ -62,6 +62,8 @@ class Case:
     settled: str = ""
     says: str = ""
     never_says: str = ""
+    tells: str = ""
+    never_tells: str = ""
     ours: Sequence[Resource] = ()
     at: datetime = T
     zone: str | None = "UTC"
@@ -217,10 +219,10 @@ def _about_resources(case: Case, seen: Seen) -> list[str]:
     (guidance,) = seen.evaluation.guidance
     found = [(name, sorted(read([*seen.written, guidance], case.at)), words) for name, words, read in pairs]
     wrong = [f"{name} {there}, expected {words}" for name, there, words in found if there != words]
-    text = told(seen.written)
     wrong += [f"{rule} lacks {lacking(guidance, rule)}" for rule in case.settled.split() if lacking(guidance, rule)]
-    wrong += [f"{case.says!r} is not said"] if case.says not in text else []
-    return wrong + ([f"{case.never_says!r} is said"] if case.never_says and case.never_says in text else [])
+    read = [(case.says, case.never_says, told(seen.written)), (case.tells, case.never_tells, heard(seen.written))]
+    wrong += [f"{words!r} is not said" for words, _, text in read if words not in text]
+    return wrong + [f"{never!r} is said" for _, never, text in read if never and never in text]
 
 
 def _about_facts(case: Case, seen: Seen) -> list[str]:

@@ -102,6 +102,8 @@ def waiting(minutes, status="draft", priority="stat"):
 RED_FLAGS = {
     "R01": [
         Case("saddle numb", [calm(SADDLE)], raised="R01", asked="", sent=HELP, due="ED_REFERRAL:15min MRI_L_WO:15min"),
+        Case("what the patient hears", [calm(SADDLE)], tells="Go to the nearest emergency department now"),
+        Case("what the clinician on call hears", [calm(SADDLE)], tells="Acknowledge within 5 minutes"),
         Case("nothing", [calm()], raised="", asked="", sent="", due="", issues="", blocked=""),
         Case("a call today besides", [calm(SADDLE | BOTH_LEGS)], raised="R01 R01b", asked="R01b:asap@4h", sent=HELP),
     ],
@@ -613,6 +615,8 @@ TIMES = {
             sent=ASK,
             raised="",
             says="The patient has been asked and is not cleared until they are known",
+            tells="Is any part of the area that would touch a saddle numb",
+            never_tells="Do you sweat at night",
         ),
         Case(
             "saddle skipped, and numbness spreads over days",
@@ -637,6 +641,7 @@ TIMES = {
             sent=ASK,
             flags="NEEDS_INFO_TIER2",
             no_flags="NEEDS_INFO",
+            never_tells="Is any part of the area that would touch a saddle numb",
         ),
         Case(
             "left unfinished since yesterday",

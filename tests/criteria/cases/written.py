@@ -142,3 +142,10 @@ def told(written: Sequence[Resource]) -> str:
     """All that is said to physicians on drafts and reviews, in one text."""
     notes = [note["text"] for draft in drafts(written) for note in draft.get("note", ())]
     return "\n".join([*notes, *(task.get("description", "") for task in tasks(written, "review"))])
+
+
+def heard(written: Sequence[Resource]) -> str:
+    """All that is said in messages, in one text."""
+    return "\n".join(
+        part["contentString"] for each in of_type(written, "CommunicationRequest") for part in each["payload"]
+    )
