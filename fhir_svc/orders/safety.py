@@ -63,7 +63,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}
     passage.touched |= pregnant & _STANDS_ALONE
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
-    reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage)]
+    reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage, steps)]
     reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
     flags = [*findings.flags, *earlier.flags, *passage.flags]
     flags += ["DUPLICATE_SUPPRESSED"] if repeats.suppressed else []
@@ -145,20 +145,22 @@ def _swapped_for(held: Stored) -> set[str]:
     return set(extensions(held.content, "instead-of"))
 
 
-def _for_signers(signed: Sequence[Stored], record: Record, passage: Passage) -> list[Review]:
+def _for_signers(signed: Sequence[Stored], record: Record, passage: Passage, steps: Ladder) -> list[Review]:
     """What the signers of orders must hear: the evidence withdrew them, or a control now forbids them."""
-    told = [_signer_review("R43", held) for held in signed]
+    told = [_signer_review("R43", held, steps) for held in signed]
     for held in record.of("ServiceRequest", ours=True):
         keys = [key_of(held.content) or ""]
         keys += [] if keys[0] in {found.key for found in passage.candidates} else _swapped_for(held)
         rule = next((passage.removed[key] for key in keys if key in passage.removed), None)
         if rule and held.content.get("status") in _SIGNED and held not in signed:
-            told.append(_signer_review(rule, held))
+            told.append(_signer_review(rule, held, steps))
     return told
 
 
-def _signer_review(reason: str, held: Stored) -> Review:
-    return Review(reason, "asap", tuple(extensions(held.content, "rule")), about=held)
+def _signer_review(reason: str, held: Stored, steps: Ladder) -> Review:
+    """As urgent as the order itself at least: what was signed as stat may be under way."""
+    priority = steps.highest(["asap", held.content.get("priority", "asap")])
+    return Review(reason, priority, tuple(extensions(held.content, "rule")), about=held)
 
 
 def _settled(

@@ -107,6 +107,15 @@ class Patient:
             and held.content["status"] in statuses
         ]  # fmt: skip
 
+    def sign(self):
+        """A physician signs every draft."""
+        self.at += timedelta(minutes=1)
+        approvals = {held.content["focus"]["reference"]: held for held in self.held.values() if held.type == "Task"}
+        for held in [each for each in self.held.values() if each.content.get("status") == "draft"]:
+            said = states.signed(held.content, approvals[held.local].content, by=ALICE, at=self.at)
+            for content in said:
+                self._store(content, ours=True)
+
     def close_fact(self, name):
         """A physician completes the oldest open review and closes a fact with it."""
         self.at += timedelta(minutes=1)

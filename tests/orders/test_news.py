@@ -273,3 +273,20 @@ def test_what_another_source_still_says_stays_after_one_fact_was_closed(patient)
     patient.now(patient.form("q1", rf_saddle_numbness="yes"))
     patient.close_fact("rf-bladder-change")
     assert patient.now().orders("revoked") == []
+
+
+def test_a_stat_scan_that_an_implant_now_forbids_goes_back_to_its_signer_as_stat(patient):
+    patient.now(patient.form("q1", rf_saddle_numbness="yes"))
+    patient.sign()
+    unsafe = patient.now(patient.form("q2", rf_saddle_numbness="yes", mr_pacemaker="yes-unknown"))
+    (task,) = [task for task in unsafe.tasks() if task["reasonCode"]["coding"][0]["code"] == "R13"]
+    assert (task["priority"], task["owner"]["display"]) == ("stat", "Alice")
+    assert datetime.fromisoformat(task["restriction"]["period"]["end"]) <= patient.at + timedelta(minutes=15)
+
+
+def test_a_signed_routine_order_that_loses_its_evidence_goes_back_to_its_signer_the_same_day(patient):
+    patient.now(patient.form("q1", hx_pt_weeks=2, nc_leg_pain_walking="no"))
+    patient.sign()
+    form = patient.form("q1", hx_pt_weeks=8, nc_leg_pain_walking="no") | {"status": "amended"}
+    (task,) = patient.now(form).tasks()
+    assert task["priority"] == "asap"
