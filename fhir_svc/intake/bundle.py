@@ -168,7 +168,7 @@ def named(resource: Any) -> str | None:
 
 
 def _of_type(resource: Any, kind: str, where: str, faults: Faults) -> Node | None:
-    if isinstance(resource, dict) and resource.get("resourceType") not in {kind, None}:
+    if isinstance(resource, dict) and resource.get("resourceType") not in (kind, None):
         faults.add(Fault.RESOURCE_TYPE_MISMATCH, "Send a resource of the type in request.url.", f"{where}.resource")
     return resource if isinstance(resource, dict) else None
 

@@ -44,10 +44,11 @@ def answers(knowledge: Knowledge) -> list[Answer]:
 def chosen(knowledge: Knowledge, given: Mapping[str, str]) -> list[Answer]:
     """The answers that these parameters name; Unprocessable for an unknown parameter or code, or for none."""
     known = {(held.parameter, held.value["code"]): held for held in answers(knowledge)}
-    if not given or any(pair not in known for pair in given.items()):
+    wrong = next((name for name, code in given.items() if (name, code) not in known), None)
+    if not given or wrong is not None:
         raise Unprocessable(
             "Answer mr, pregnancy or both, with a code of its value set.",
-            expression="Parameters.parameter",
+            expression=f"Parameters.parameter.where(name='{wrong}')[0].value" if given else "Parameters",
             error="screening-answer",
         )
     return [known[pair] for pair in sorted(given.items())]

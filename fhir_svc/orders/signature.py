@@ -102,13 +102,23 @@ def blockers(draft: Json, record: Record) -> tuple[str, ...]:
     return (*held, EVIDENCE_CHANGED) if changes(draft, record) else held
 
 
-def require_overrides(draft: Json, open_blockers: Sequence[str], overrides: Mapping[str, str]) -> None:
-    """Refuse with 422 unless every open blocker is overridden with a reason, which only a stat draft allows."""
-    stat = draft.get("priority") == "stat"
+def is_stat(draft: Json) -> bool:
+    """Whether the draft must not wait, so that an open check may be overridden with a reason."""
+    return draft.get("priority") == "stat"
+
+
+def require_overrides(open_blockers: Sequence[str], overrides: Mapping[str, str], *, allowed: bool) -> None:
+    """Refuse with 422 unless every open blocker is overridden with a reason, if that is `allowed` for this draft."""
+    if overrides and not allowed:
+        raise Unprocessable(
+            "Only a draft that the criteria made stat can be signed over an open check: record the check's answer.",
+            expression="Parameters.parameter.where(name='override')[0]",
+            error=next(iter(open_blockers), "parameter-value"),
+        )
     for blocker in open_blockers:
-        if blocker == EVIDENCE_CHANGED or not stat or not overrides.get(blocker, "").strip():
+        if blocker == EVIDENCE_CHANGED or not overrides.get(blocker, "").strip():
             raise Unprocessable(
-                "The draft has an open check; record it, or for a stat order give a reason.",
+                "The draft has an open check; record its answer, or give a reason where the criteria made the order stat.",
                 expression="Parameters.parameter",
                 error=blocker,
             )

@@ -6,7 +6,7 @@ The states themselves are data in `transitions`. Resources come in as served and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,6 @@ from fhir_svc.orders.transitions import REPORTED, require_order, require_task
 from fhir_svc.record import Json
 
 Resource = dict[str, Any]
-PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,8 @@ def reassigned(task: Json, *, owner: By, at: datetime) -> Resource:
 def deferred(task: Json, *, until: datetime, at: datetime) -> Resource:
     """The Task rests until a later moment; Unprocessable for a moment that has passed."""
     if until <= at:
-        raise Unprocessable("Say a moment in the future.", error="defer-until")
+        place = "Parameters.parameter.where(name='until')[0].value"
+        raise Unprocessable("Say a moment in the future.", error="defer-until", expression=place)
     resting = without(_task(task, "defer", at), "deferred-until")
     wait = {"url": extension("deferred-until"), "valueDateTime": moment(until)}
     return resting | {"extension": [*resting.get("extension", ()), wait]}
@@ -123,30 +123,6 @@ def completed(
     return done
 
 
-def revised(
-    draft: Json, task: Json, change: Json, *, codings: Sequence[Mapping[str, Any]], by: By, at: datetime
-) -> tuple[Resource, Resource]:
-    """The physician changes priority, code (one of `codings`), performer, or adds a note; anything else is refused."""
-    require_task("revise", task["status"])
-    new = _order(draft, "revise")
-    if change.get("priority", "routine") not in PRIORITIES:
-        raise Unprocessable("Choose a priority of FHIR.", expression="ServiceRequest.priority", error="revision")
-    for name, value in change.items():
-        if name in {"priority", "performer"}:
-            new[name] = value
-        elif name == "code":
-            new["code"] = _recoded(new["code"], value, codings)
-        elif name == "note":
-            new["note"] = [*new.get("note", ()), *_added(new.get("note", ()), value, by, at)]
-        elif name not in _SERVED and value != draft.get(name):
-            raise Unprocessable(
-                "Only priority, code, note and performer can be revised.",
-                expression=f"ServiceRequest.{name}",
-                error="revision",
-            )
-    return new, _task(task, "revise", at) | {"priority": new["priority"]}
-
-
 def moment(at: datetime) -> str:
     """A FHIR instant, milliseconds, with its offset."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -164,9 +140,6 @@ def without(resource: Json, name: str) -> Resource:
     kept = [held for held in resource.get("extension", ()) if held["url"] != extension(name)]
     rest = {key: value for key, value in resource.items() if key != "extension"}
     return rest | {"extension": kept} if kept else rest
-
-
-_SERVED = frozenset({"resourceType", "id", "meta", "text"})
 
 
 def _order(draft: Json, act: str) -> Resource:
@@ -188,25 +161,3 @@ def _codes(task: Json) -> list[str]:
 
 def _output(name: str, kind: str, value: str) -> Resource:
     return {"type": concept("task-output", name), kind: value}
-
-
-def _recoded(old: Json, new: Json, allowed: Sequence[Mapping[str, Any]]) -> Resource:
-    key = [coding for coding in old["coding"] if coding["system"] == system("order-key")]
-    wanted = [coding for coding in new.get("coding", ()) if coding.get("system") != system("order-key")]
-    known = {(coding["system"], coding["code"]): dict(coding) for coding in allowed}
-    chosen = [known.get((coding.get("system", ""), coding.get("code", ""))) for coding in wanted]
-    same_key = [held for held in new.get("coding", ()) if held.get("system") == system("order-key")]
-    if None in chosen or [held["code"] for held in same_key] not in ([], [held["code"] for held in key]):
-        raise Unprocessable(
-            "Choose a code of this order's value set.", expression="ServiceRequest.code", error="order-code"
-        )
-    return {"coding": [*(found for found in chosen if found), *key], "text": new.get("text") or old.get("text", "")}
-
-
-def _added(old: Sequence[Json], given: Sequence[Json], by: By, at: datetime) -> list[Resource]:
-    texts = {note["text"] for note in old}
-    return [
-        {"authorReference": by.json, "time": moment(at), "text": note["text"]}
-        for note in given
-        if note["text"] not in texts
-    ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, request
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import PreconditionRequired
+from fhir_svc.errors import Malformed, PreconditionRequired, Unprocessable
 from fhir_svc.intake.parse import read_json
 from fhir_svc.record import Stored
 from fhir_svc.web.acts import annul as annulling
@@ -18,8 +18,8 @@ from fhir_svc.web.acts import revise as revising
 from fhir_svc.web.acts import screening
 from fhir_svc.web.acts import sign as signing
 from fhir_svc.web.acts import verify as verifying
-from fhir_svc.web.acts.case import physician
-from fhir_svc.web.arguments import Arguments, read
+from fhir_svc.web.acts.case import known_code, physician
+from fhir_svc.web.arguments import CODE, NAME, TEXT, WORD, Arguments, read, require_valid
 from fhir_svc.web.negotiation import body, check_accept, version_of
 from fhir_svc.web.rights import caller, check
 from fhir_svc.web.services import services
@@ -48,17 +48,16 @@ def sign(draft_id: str) -> Response:
     """Sign the draft; the same request again gives the first result."""
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("digest", "meaning"), many=("override",))
-    signed = signing.sign(
-        services(),
-        actor,
-        draft_id,
-        expected=expected,
-        digest=_needed(given, "digest"),
-        meaning=_needed(given, "meaning"),
-        overrides={
-            _needed(part, "blocker"): _needed(part, "reason") for part in given.parts("override", ("blocker", "reason"))
-        },
-    )
+    with given.placing():
+        signed = signing.sign(
+            services(),
+            actor,
+            draft_id,
+            expected=expected,
+            digest=_needed(given, "digest", (*TEXT, *CODE)),
+            meaning=_needed(given, "meaning"),
+            overrides=_overrides(given),
+        )
     answer = _stored(signed.order)
     answer.headers["Link"] = f'<{services().settings.fhir_base}/{signed.provenance.local}>; rel="describedby"'
     return answer
@@ -87,10 +86,9 @@ def decline(draft_id: str) -> Response:
     """Revoke the draft with a reason."""
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("reason", "text"))
-    order = declining.decline(
-        services(), actor, draft_id, expected=expected, reason=_needed(given, "reason"), text=given.word("text")
-    )
-    return _stored(order)
+    reason, text = _needed(given, "reason", CODE), given.word("text", TEXT)
+    with given.placing():
+        return _stored(declining.decline(services(), actor, draft_id, expected=expected, reason=reason, text=text))
 
 
 @blueprint.post(f"{ORDER}/$defer")
@@ -98,7 +96,9 @@ def defer(draft_id: str) -> Response:
     """Put the draft's Task on hold."""
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("until",))
-    return _stored(declining.defer(services(), actor, draft_id, expected=expected, until=given.moment("until")))
+    until = given.moment("until")
+    with given.placing():
+        return _stored(declining.defer(services(), actor, draft_id, expected=expected, until=until))
 
 
 @blueprint.post(f"{ORDER}/$reassign")
@@ -106,15 +106,19 @@ def reassign(draft_id: str) -> Response:
     """Hand the draft's Task to a colleague."""
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("owner",))
-    return _stored(declining.reassign(services(), actor, draft_id, expected=expected, owner=_needed(given, "owner")))
+    owner = _needed(given, "owner", NAME)
+    with given.placing():
+        return _stored(declining.reassign(services(), actor, draft_id, expected=expected, owner=owner))
 
 
 @blueprint.post(f"{ORDER}/$revise")
 def revise(draft_id: str) -> Response:
     """Change the draft before deciding on it."""
     actor, expected = _actor(), _if_match()
-    change = _arguments(once=("draft",)).resource("draft", "ServiceRequest")
-    return _stored(revising.revise(services(), actor, draft_id, expected=expected, change=change))
+    given = _arguments(once=("draft",))
+    change = given.resource("draft", "ServiceRequest")
+    with given.placing(draft="ServiceRequest"):
+        return _stored(revising.revise(services(), actor, draft_id, expected=expected, change=change))
 
 
 @blueprint.post(f"{ORDER}/$record-screening")
@@ -124,7 +128,8 @@ def record_screening(draft_id: str) -> Response:
     names = screening.parameters(services())
     given = _arguments(once=names)
     answers = {name: code for name in names if (code := given.word(name)) is not None}
-    return _stored(screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers))
+    with given.placing():
+        return _stored(screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers))
 
 
 @blueprint.post(f"{ORDER}/$enter-in-error")
@@ -133,9 +138,9 @@ def enter_in_error(draft_id: str) -> Response:
     check_accept()
     actor, expected = annulling.administrator(g.get("actor")), _if_match()
     given = _arguments(once=("reason", "text"))
-    order = annulling.annul(
-        services(), actor, draft_id, expected=expected, reason=_needed(given, "reason"), text=given.word("text")
-    )
+    reason, text = _needed(given, "reason", CODE), given.word("text", TEXT)
+    with given.placing():
+        order = annulling.annul(services(), actor, draft_id, expected=expected, reason=reason, text=text)
     told = [
         _value("version", "valueString", str(order.version)),
         _value("status", "valueCode", order.content["status"]),
@@ -148,15 +153,11 @@ def complete(task_id: str) -> Response:
     """Close a review Task."""
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("outcome", "note"), many=("closed-fact",))
-    task = completing.complete(
-        services(),
-        actor,
-        task_id,
-        expected=expected,
-        outcome=_needed(given, "outcome"),
-        note=given.word("note"),
-        closed_facts=given.words("closed-fact"),
-    )
+    outcome, note, facts = _needed(given, "outcome"), given.word("note", TEXT), given.words("closed-fact")
+    with given.placing():
+        task = completing.complete(
+            services(), actor, task_id, expected=expected, outcome=outcome, note=note, closed_facts=facts
+        )
     return _stored(task)
 
 
@@ -177,19 +178,39 @@ def _actor() -> Actor:
 
 def _if_match() -> int:
     """The version in `If-Match`; PreconditionRequired without one."""
-    expected = version_of(request.headers.get("If-Match"))
+    header = request.headers.get("If-Match")
+    expected = version_of(header)
+    if expected is None and header is not None:
+        told = 'Name the one version that you saw, as If-Match: W/"1"; any version is none.'
+        raise Malformed(told, error="bad-if-match", code="value", expression="http.If-Match")
     if expected is None:
-        raise PreconditionRequired("Say which version you saw: If-Match.")
+        raise PreconditionRequired("Say which version you saw: If-Match.", expression="http.If-Match")
     return expected
 
 
 def _arguments(*, once: Collection[str] = (), many: Collection[str] = ()) -> Arguments:
-    empty = not request.content_length and "Transfer-Encoding" not in request.headers
-    return read(None if empty else read_json(body(LARGEST), limit=LARGEST, root="Parameters"), once=once, many=many)
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        return read(None, once=once, many=many)
+    given = read_json(body(LARGEST), limit=LARGEST, root="Parameters")
+    require_valid(given, services().intake)
+    return read(given, once=once, many=many)
 
 
-def _needed(given: Arguments, name: str) -> str:
-    return str(given.word(name, required=True))
+def _overrides(given: Arguments) -> dict[str, str]:
+    """The reason for each open check that the signer accepts."""
+    found: dict[str, str] = {}
+    for part in given.parts("override", ("blocker", "reason")):
+        blocker, reason = _needed(part, "blocker"), _needed(part, "reason", TEXT)
+        known_code(blocker, services().knowledge.codes("blocker"), "blocker", f"{part.place('blocker')}.value")
+        if blocker in found:
+            told, place = "Give each open check one reason.", part.place("blocker")
+            raise Unprocessable(told, error="parameter-repeated", expression=place)
+        found[blocker] = reason
+    return found
+
+
+def _needed(given: Arguments, name: str, kinds: Sequence[str] = WORD) -> str:
+    return str(given.word(name, kinds, required=True))
 
 
 def _value(name: str, kind: str, value: Any) -> dict[str, Any]:

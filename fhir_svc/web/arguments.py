@@ -1,59 +1,70 @@
-"""Reads the Parameters that an operation is called with: which names, how often, of which type.
+"""Reads the Parameters that an operation is called with: valid R4 first (400), then which names, how often, which type.
 
-Every fault is located (`Parameters.parameter[1].value`) and told at once. A code may come as valueCode, valueString or
-valueCoding: callers' libraries differ, the meaning does not.
+Every fault is located (`Parameters.parameter[1].value`) and told at once. Where the contract names a type, that type is
+taken and no other; where it says no more than "a code" or "a text", the types in which callers' libraries write one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from fhir_svc.errors import Issues, Malformed, Unprocessable
+from fhir_svc.errors import Issue, Issues, Malformed, Rejected, Unprocessable
+from fhir_svc.intake import times
+from fhir_svc.web.services import Intake
 
 Parameter = Mapping[str, Any]
-WORDS: Final = ("valueCode", "valueString", "valueId", "valueUri", "valueMarkdown")
-MOMENTS: Final = ("valueDateTime", "valueInstant", "valueDate", "valueString")
+CODE: Final = ("valueCode",)
+WORD: Final = ("valueCode", "valueString", "valueCoding")
+TEXT: Final = ("valueString", "valueMarkdown")
+NAME: Final = ("valueString", "valueReference", "valueId", "valueCode")
+MOMENTS: Final = ("valueDateTime", "valueInstant")
 LONGEST_TEXT: Final = 4000
 YEARS: Final = range(1900, 2201)
+ROOT: Final = "Parameters.parameter"
+# a change may be sent in part: what R4 requires of a whole order is lent to it while it is checked
+LENT: Final = {"status": "draft", "intent": "order", "subject": {"reference": "Patient/0"}}
+_ABOUT: Final = re.compile(r"parameter\.where\(name='([\w-]+)'\)(?:\[(\d+)\])?")
+
+
+def about(name: str, number: int = 0, rest: str = ".value") -> str:
+    """Where a parameter stands, for an act that does not know its place; `Arguments.placing` puts the place in."""
+    return f"{ROOT}.where(name='{name}')[{number}]{rest}"
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The parameters of one call, by name, in the order in which they came."""
+    """The parameters of one call, by name, in the order in which they came; `root` is where they are listed."""
 
     given: Mapping[str, Sequence[tuple[int, Parameter]]]
+    root: str = ROOT
 
-    def word(self, name: str, *, required: bool = False) -> str | None:
-        """One code or short string; None if absent; Unprocessable if it is required or of another type."""
-        words = self.words(name)
+    def word(self, name: str, kinds: Sequence[str] = WORD, *, required: bool = False) -> str | None:
+        """One code or short text; None if absent; Unprocessable if it is required or of another type."""
+        words = self.words(name, kinds)
         if required and not words:
-            raise Unprocessable(f"The parameter {name} is needed.", error="parameter-missing", expression="Parameters")
+            raise self._missing(name)
         return words[0] if words else None
 
-    def words(self, name: str) -> list[str]:
-        """All codes or strings of that name."""
-        return [_word(parameter, index) for index, parameter in self.given.get(name, ())]
+    def words(self, name: str, kinds: Sequence[str] = WORD) -> list[str]:
+        """All codes or texts of that name."""
+        return [_word(parameter, kinds, self._at(index)) for index, parameter in self.given.get(name, ())]
 
-    def moment(self, name: str) -> datetime:
+    def moment(self, name: str, kinds: Sequence[str] = MOMENTS) -> datetime:
         """One instant with a time zone; Unprocessable if absent or without one."""
         for index, parameter in self.given.get(name, ()):
-            text = next((parameter[key] for key in MOMENTS if isinstance(parameter.get(key), str)), "")
-            try:
-                moment = datetime.fromisoformat(text)
-            except ValueError:
-                moment = None
-            if moment is None or moment.tzinfo is None:
-                raise Unprocessable(
-                    f"The parameter {name} must be a dateTime with a time zone.",
-                    error="parameter-value",
-                    expression=_at(index),
-                )
-            in_range(moment, f"{_at(index)}.value")
-            return moment
-        raise Unprocessable(f"The parameter {name} is needed.", error="parameter-missing", expression="Parameters")
+            text = next((parameter[key] for key in kinds if isinstance(parameter.get(key), str)), "")
+            span, place = times.span(text), f"{self._at(index)}.value"
+            if span is None or span[0] != span[1]:
+                told = f"The parameter {name} must be a dateTime with a time and its zone."
+                raise Unprocessable(told, error="parameter-value", code="value", expression=place)
+            in_range(span[0], place)
+            return span[0]
+        raise self._missing(name)
 
     def resource(self, name: str, kind: str) -> Mapping[str, Any]:
         """One resource of that type; Unprocessable if absent or of another type."""
@@ -61,57 +72,100 @@ class Arguments:
             resource = parameter.get("resource")
             if isinstance(resource, Mapping) and resource.get("resourceType") == kind:
                 return resource
-            raise Unprocessable(
-                f"The parameter {name} must hold a {kind}.",
-                error="parameter-value",
-                expression=f"Parameters.parameter[{index}].resource",
-            )
-        raise Unprocessable(f"The parameter {name} is needed.", error="parameter-missing", expression="Parameters")
+            told = f"The parameter {name} must hold a {kind}."
+            raise Unprocessable(told, error="parameter-value", expression=f"{self._at(index)}.resource")
+        raise self._missing(name)
 
     def parts(self, name: str, known: Collection[str]) -> list[Arguments]:
         """The parts of every parameter of that name, each read like Parameters of its own."""
-        return [_sorted(parameter.get("part"), known, known) for _, parameter in self.given.get(name, ())]
+        found = self.given.get(name, ())
+        return [
+            _sorted(parameter.get("part", []), known, known, f"{self._at(index)}.part") for index, parameter in found
+        ]
+
+    def place(self, name: str, number: int = 0) -> str:
+        """Where the parameter of that name stands; where parameters stand at all if there is none."""
+        places = [index for index, _ in self.given.get(name, ())]
+        return self._at(places[number]) if number < len(places) else self.root.rpartition(".")[0]
+
+    @contextmanager
+    def placing(self, **resources: str) -> Iterator[None]:
+        """Locate what an act refuses in the call; `draft="ServiceRequest"` says which parameter is which resource."""
+        try:
+            yield
+        except Rejected as refused:
+            refused.issues = tuple(self._placed(issue, resources) for issue in refused.issues)
+            raise
+
+    def _placed(self, issue: Issue, resources: Mapping[str, str]) -> Issue:
+        place = issue.expression or ""
+        for name, kind in resources.items():
+            if place.partition(".")[0] == kind:
+                place = f"{self.place(name)}.resource{place.removeprefix(kind)}"
+        found = _ABOUT.search(place)
+        if found:
+            rest = place[found.end() :]
+            place = self.place(found[1], int(found[2] or 0))
+            place += rest if place != "Parameters" else ""
+        return replace(issue, expression=place or None)
+
+    def _at(self, index: int) -> str:
+        return f"{self.root}[{index}]"
+
+    def _missing(self, name: str) -> Unprocessable:
+        place = "Parameters" if self.root == ROOT else self.root
+        return Unprocessable(
+            f"The parameter {name} is needed.", error="parameter-missing", code="required", expression=place
+        )
+
+
+def require_valid(body: Mapping[str, Any], intake: Intake) -> None:
+    """Refuse (400) what is no Parameters of R4, the resources in it included, and (422) what intake refuses."""
+    if body.get("resourceType") != "Parameters":
+        raise Malformed("The body of an operation is a Parameters resource.", expression="Parameters")
+    listed = body.get("parameter")
+    if listed == []:  # R4 wants the list left out; many a caller means the same by an empty one
+        return
+    whole = dict(body) | ({"parameter": [_completed(one) for one in listed]} if isinstance(listed, list) else {})
+    intake.conformance.require(whole, profiles=intake.profiles)
+
+
+def _completed(parameter: Any) -> Any:
+    resource = parameter.get("resource") if isinstance(parameter, dict) else None
+    if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
+        return parameter
+    return parameter | {"resource": LENT | resource}
 
 
 def read(body: Mapping[str, Any] | None, *, once: Collection[str] = (), many: Collection[str] = ()) -> Arguments:
-    """Sort Parameters by name; None is a call without any. Malformed or Unprocessable for what is wrong."""
-    if body is None:
-        return Arguments({})
-    if body.get("resourceType") != "Parameters":
-        raise Malformed("The body of an operation is a Parameters resource.", expression="Parameters")
-    return _sorted(body.get("parameter", []), {*once, *many}, once)
+    """Sort valid Parameters by name; None is a call without any. Unprocessable for what is wrong."""
+    return _sorted([] if body is None else body.get("parameter", []), {*once, *many}, once, ROOT)
 
 
-def _sorted(listed: Any, known: Collection[str], once: Collection[str]) -> Arguments:
-    if not isinstance(listed, list) or not all(isinstance(item, Mapping) for item in listed):
-        raise Malformed("Parameters are a list of objects.", expression="Parameters.parameter")
+def _sorted(listed: Sequence[Parameter], known: Collection[str], once: Collection[str], root: str) -> Arguments:
     given: dict[str, list[tuple[int, Parameter]]] = {}
     problems = Issues()
     for index, parameter in enumerate(listed):
-        name = parameter.get("name")
+        name, place = parameter.get("name"), f"{root}[{index}]"
         if not isinstance(name, str) or name not in known:
-            problems.add(
-                "not-supported", "parameter-unknown", f"Parameters here: {', '.join(sorted(known))}.", _at(index)
-            )
+            told = f"Parameters here: {', '.join(sorted(known)) or 'none'}."
+            problems.add("not-supported", "parameter-unknown", told, place)
         elif name in once and name in given:
-            problems.add("business-rule", "parameter-repeated", "This parameter may be given once.", _at(index))
+            problems.add("business-rule", "parameter-repeated", "This parameter may be given once.", place)
         else:
             given.setdefault(name, []).append((index, parameter))
     if problems.found:
         raise Unprocessable("The parameters can't be taken.", issues=problems.found)
-    return Arguments(given)
+    return Arguments(given, root)
 
 
-def _word(parameter: Parameter, index: int) -> str:
-    found: Any = next((parameter[key] for key in WORDS if key in parameter), None)
-    if found is None and isinstance(coding := parameter.get("valueCoding"), Mapping):
-        found = coding.get("code")
-    if found is None and isinstance(reference := parameter.get("valueReference"), Mapping):
-        found = reference.get("reference")
+def _word(parameter: Parameter, kinds: Sequence[str], place: str) -> str:
+    found: Any = next((parameter[key] for key in kinds if key in parameter), None)
+    if isinstance(found, Mapping):
+        found = found.get("code", found.get("reference"))
     if not isinstance(found, str) or not found.strip() or len(found) > LONGEST_TEXT:
-        raise Unprocessable(
-            "The parameter's value must be a code or a short text.", error="parameter-value", expression=_at(index)
-        )
+        told = f"Give the value as {' or '.join(kinds)}, at most {LONGEST_TEXT} characters."
+        raise Unprocessable(told, error="parameter-value", code="value", expression=f"{place}.value")
     return found.strip()
 
 
@@ -120,7 +174,3 @@ def in_range(moment: datetime, expression: str) -> None:
     if moment.year not in YEARS:
         text = f"Give a moment of the years {YEARS[0]} to {YEARS[-1]}."
         raise Unprocessable(text, error="parameter-value", code="value", expression=expression)
-
-
-def _at(index: int) -> str:
-    return f"Parameters.parameter[{index}]"

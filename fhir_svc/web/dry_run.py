@@ -12,12 +12,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fhir_svc import evaluation
 from fhir_svc.errors import Malformed, TooLarge, Unprocessable
+from fhir_svc.intake.bundle import STUB
+from fhir_svc.intake.references import Bases
 from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store import body
 from fhir_svc.store.tenants import Tenant
-from fhir_svc.web.arguments import in_range
-from fhir_svc.web.services import Services
+from fhir_svc.web import arguments
+from fhir_svc.web.arguments import require_valid
+from fhir_svc.web.services import Intake, Services
 from fhir_svc.web.wire import instant
 
 ENTRY = re.compile(r"\bentry\[(\d+)\]")
@@ -26,65 +29,43 @@ NAMESPACE = uuid5(NAMESPACE_URL, "https://example.org/fhir-svc/dry-run")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters of `$evaluate`; `at` None is now, `place` is where the data stand among them."""
+    """The parameters of `$evaluate`; `at` None is now, `place` and `subject_place` are where data and subject stand."""
 
     plan: str
     data: dict[str, Any]
     place: str
     subject: str | None
     at: datetime | None
+    subject_place: str = "Parameters"
 
 
-def read(plan: str, given_body: Mapping[str, Any]) -> Asked:
-    """Read the Parameters of the operation."""
-    if given_body.get("resourceType") != "Parameters" or not isinstance(given_body.get("parameter"), list):
-        raise Malformed("Send Parameters with `data`, and `subject` and `asOf` where wanted.", expression="Parameters")
-    given: dict[str, Mapping[str, Any]] = {}
-    places: dict[str, str] = {}
-    for index, part in enumerate(given_body["parameter"]):
-        name = part.get("name") if isinstance(part, dict) else None
-        if not isinstance(name, str) or name not in {"subject", "data", "asOf"} or name in given:
-            raise Malformed(
-                "Send `data`, `subject` and `asOf`, each once.",
-                expression=f"Parameters.parameter[{index}]",
-                error="unknown-parameter",
-                code="not-supported",
-            )
-        given[name], places[name] = part, f"Parameters.parameter[{index}].resource"
-    data = given.get("data", {}).get("resource")
-    if not isinstance(data, dict) or data.get("resourceType") != "Bundle" or data.get("type") != "collection":
-        raise Unprocessable(
-            "`data` is a Bundle of type collection.", expression="Parameters.parameter", code="required"
-        )
+def read(plan: str, given_body: Mapping[str, Any], intake: Intake) -> Asked:
+    """Read the Parameters of the operation; Malformed or Unprocessable for what is wrong with them."""
+    require_valid(_without_data(given_body), intake)
+    given = arguments.read(given_body, once=("subject", "data", "asOf"))
+    data, place = given.resource("data", "Bundle"), f"{given.place('data')}.resource"
+    if data.get("type") != "collection":
+        told = "`data` is a Bundle of type collection."
+        raise Unprocessable(told, expression=f"{place}.type", code="not-supported", error="bundle-type")
     if not data.get("entry"):
-        raise Unprocessable(
-            "`data` holds the resources of one patient.", expression=f"{places['data']}.entry", code="required"
-        )
-    return Asked(
-        plan, data, places["data"], _subject(given.get("subject")), _moment(given.get("asOf"), places.get("asOf", ""))
-    )
+        told = "`data` holds the resources of one patient."
+        raise Unprocessable(told, expression=f"{place}.entry", code="required")
+    subject = (given.word("subject", ("valueString",)) or "").removeprefix("Patient/") or None
+    at = given.moment("asOf", ("valueDateTime",)) if "asOf" in given.given else None
+    return Asked(plan, dict(data), place, subject, at, given.place("subject"))
 
 
-def _subject(part: Mapping[str, Any] | None) -> str | None:
-    if part is None:
-        return None
-    value = part.get("valueString")
-    if not isinstance(value, str) or not value:
-        raise Malformed("`subject` is a valueString.", code="value", expression="Parameters.parameter")
-    return value.removeprefix("Patient/")
+def _without_data(given_body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body with a stub for a collection, which is checked entry by entry when it is read."""
+    listed = given_body.get("parameter")
+    if not isinstance(listed, list):
+        return given_body
+    return {**given_body, "parameter": [one | {"resource": STUB} if _is_collection(one) else one for one in listed]}
 
 
-def _moment(part: Mapping[str, Any] | None, place: str) -> datetime | None:
-    if part is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(part["valueDateTime"])
-    except (KeyError, TypeError, ValueError) as failure:
-        raise Malformed("`asOf` is a valueDateTime.", code="value", expression="Parameters.parameter") from failure
-    if moment.tzinfo is None:
-        raise Malformed("`asOf` is a moment with its offset.", code="value", expression="Parameters.parameter")
-    in_range(moment, place.replace(".resource", ".value"))
-    return moment
+def _is_collection(parameter: Any) -> bool:
+    data = parameter.get("resource") if isinstance(parameter, dict) else None
+    return isinstance(data, dict) and (data.get("resourceType"), data.get("type")) == ("Bundle", "collection")
 
 
 def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> dict[str, Any]:
@@ -94,11 +75,10 @@ def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> d
     content = body.canonical({"of": [asked.plan, asked.data, asked.subject or "", at.isoformat()]})
     seed = uuid5(NAMESPACE, hashlib.sha256(content).hexdigest())
     ids = _ids(seed)
-    reading = given.intake.reading(
-        max(at, now), own_bases=(given.settings.fhir_base, tenant.ehr_base), new_id=lambda: next(ids)
-    )
+    bases = (given.settings.fhir_base, tenant.ehr_base)
+    reading = given.intake.reading(max(at, now), own_bases=bases, new_id=lambda: next(ids))
     submission = _read(asked, reading, order)
-    patient = _patient(submission, _meant(submission, asked.subject))
+    patient = _patient(submission, _meant(submission, asked.subject, bases), asked.subject_place)
     result = evaluation.evaluate(
         _record(submission, patient, at),
         given.knowledge,
@@ -148,10 +128,12 @@ def _stood(text: str, order: Sequence[int]) -> str:
     return ENTRY.sub(lambda found: f"entry[{order[int(found[1])]}]", text) if order else text
 
 
-def _meant(submission: Submission, subject: str | None) -> str | None:
-    """The patient that `subject` means: it may be the fullUrl under which the data have them."""
+def _meant(submission: Submission, subject: str | None, bases: Sequence[str]) -> str | None:
+    """The id of the patient that `subject` means: it may be the fullUrl in the data, or an address of ours."""
+    if subject is None:
+        return None
     same = (entry.id for entry in submission.entries if entry.type == "Patient" and entry.full_url == subject)
-    return next(same, subject)
+    return next(same, (Bases(bases).local(subject) or subject).removeprefix("Patient/"))
 
 
 def _ids(seed: UUID) -> Iterator[str]:
@@ -161,14 +143,13 @@ def _ids(seed: UUID) -> Iterator[str]:
         number += 1
 
 
-def _patient(submission: Submission, subject: str | None) -> str:
+def _patient(submission: Submission, subject: str | None, place: str) -> str:
     found = (submission.subject or subject or "").removeprefix("Patient/")
     if not found:
-        raise Unprocessable("The data names no patient.", expression="Parameters.parameter", code="required")
+        raise Unprocessable("The data names no patient.", expression="Parameters", code="required")
     if subject is not None and subject != found:
-        raise Unprocessable(
-            "The data is of another patient than `subject`.", expression="Parameters.parameter", error="other-patient"
-        )
+        told = "The data is of another patient than `subject`."
+        raise Unprocessable(told, expression=f"{place}.value", error="other-patient")
     return found
 
 

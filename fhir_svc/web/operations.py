@@ -143,7 +143,7 @@ def evaluate(plan_id: str) -> Response:
     if given.knowledge.find("PlanDefinition", plan_id) is None:
         raise NotFound("There is no such resource.")
     raw = negotiation.body(SUBMIT_BYTE_LIMIT)
-    asked = dry_run.read(plan_id, parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Parameters"))
+    asked = dry_run.read(plan_id, parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Parameters"), given.intake)
     tenant, at = whose(actor, given)
     body = dry_run.carry_out(asked, tenant, given, at)
     trail.leave_alone(Told("evaluate", targets=(f"PlanDefinition/{plan_id}",)), actor)

@@ -127,6 +127,8 @@ def test_evidence_has_changed_when_no_cited_version_is_the_current_one(bench):
 OVERRIDES = [
     # name, priority, blockers, overrides, refused
     ("nothing open", "routine", [], {}, False),
+    ("a reason for what is not open, on a routine draft", "routine", [], {"mr-screening": "seen"}, True),
+    ("a reason for what is not open, on a stat draft", "stat", [], {"mr-screening": "seen"}, False),
     ("routine with an open check", "routine", ["mr-screening"], {"mr-screening": "seen"}, True),
     ("stat without a reason", "stat", ["mr-screening"], {}, True),
     ("stat with an empty reason", "stat", ["mr-screening"], {"mr-screening": "  "}, True),
@@ -142,9 +144,9 @@ OVERRIDES = [
 def test_an_open_check_is_overridden_on_stat_drafts_with_a_reason_alone(name, priority, blockers, overrides, refused):
     if refused:
         with pytest.raises(Unprocessable):
-            signature.require_overrides(held(priority=priority), blockers, overrides)
+            signature.require_overrides(blockers, overrides, allowed=signature.is_stat(held(priority=priority)))
     else:
-        signature.require_overrides(held(priority=priority), blockers, overrides)
+        signature.require_overrides(blockers, overrides, allowed=signature.is_stat(held(priority=priority)))
 
 
 SCREENED = [

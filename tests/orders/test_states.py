@@ -9,7 +9,7 @@ import pytest
 
 from fhir_svc.errors import Conflict, Unprocessable
 from fhir_svc.intake.conformance import Conformance
-from fhir_svc.orders import states, transitions
+from fhir_svc.orders import revision, states, transitions
 
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 ALICE = states.By("Practitioner/alice", "Alice")
@@ -61,7 +61,7 @@ def withdraw(draft, work):
 
 
 def revise(draft, work):
-    return states.revised(draft, work, {"priority": "asap"}, codings=(), by=ALICE, at=AT)
+    return revision.revised(draft, work, {"priority": "asap"}, codings=(), by=ALICE, at=AT)
 
 
 WORKABLE = {"requested", "accepted", "in-progress"}
@@ -223,7 +223,7 @@ def test_a_physician_revises_priority_code_note_and_performer(r4):
         "note": [{"text": "R01"}, {"text": "Claustrophobic."}],
         "code": {"coding": [{"system": "http://loinc.org", "code": "24968-0"}]},
     }  # fmt: skip
-    moved, done = states.revised(order(), task(), change, codings=CHOICES, by=ALICE, at=AT)
+    moved, done = revision.revised(order(), task(), change, codings=CHOICES, by=ALICE, at=AT)
     assert (moved["priority"], done["priority"]) == ("urgent", "urgent")
     assert [coding["code"] for coding in moved["code"]["coding"]] == ["24968-0", "MRI_L_WO"]
     assert moved["code"]["coding"][0]["display"] == "MR"
@@ -243,14 +243,14 @@ REFUSED = [
 @pytest.mark.parametrize(("name", "value"), REFUSED)
 def test_nothing_else_can_be_revised(name, value):
     with pytest.raises(Unprocessable):
-        states.revised(order(), task(), {name: value}, codings=CHOICES, by=ALICE, at=AT)
+        revision.revised(order(), task(), {name: value}, codings=CHOICES, by=ALICE, at=AT)
 
 
 def test_the_whole_draft_may_come_back_with_its_changes():
-    moved, _ = states.revised(order(), task(), {**order(), "priority": "routine"}, codings=CHOICES, by=ALICE, at=AT)
+    moved, _ = revision.revised(order(), task(), {**order(), "priority": "routine"}, codings=CHOICES, by=ALICE, at=AT)
     assert moved == {**states.fresh(order()), "priority": "routine"}
 
 
 def test_an_unknown_priority_is_refused():
     with pytest.raises(Unprocessable):
-        states.revised(order(), task(), {"priority": "yesterday"}, codings=CHOICES, by=ALICE, at=AT)
+        revision.revised(order(), task(), {"priority": "yesterday"}, codings=CHOICES, by=ALICE, at=AT)

@@ -177,11 +177,21 @@ def rested(task, until):
     }
 
 
-@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2099-01-01", "tomorrow", "", "9999-12-31T23:59:59-12:00"])
-def test_a_draft_is_deferred_to_an_instant_to_come(ward, until):
+@pytest.mark.parametrize(
+    ("until", "status"),
+    [
+        ("2020-01-01T00:00:00Z", 422),
+        ("2099-01-01", 422),
+        ("9999-12-31T23:59:59-12:00", 422),
+        ("tomorrow", 400),
+        ("", 400),
+    ],
+)
+def test_a_draft_is_deferred_to_an_instant_to_come(ward, until, status):
     draft = ward.draft()
     parameters = [{"name": "until", "valueDateTime": until}]
-    assert ward.session().act(f"ServiceRequest/{draft}/$defer", *parameters, etag=1).status_code == 422
+    assert ward.session().act(f"ServiceRequest/{draft}/$defer", *parameters, etag=1).status_code == status
+    assert ward.task_of(draft).content["status"] == "requested"
 
 
 @pytest.mark.parametrize("owner", ["bob", "pr-bob", "Practitioner/pr-bob"])
@@ -235,7 +245,7 @@ def test_a_revision_is_a_new_version_that_tells_apart_who_did_what(ward):
         {"subject": {"reference": "Patient/other"}},
         {"requester": {"reference": "Practitioner/pr-alice"}},
         {"code": {"coding": [{"system": "http://loinc.org", "code": "99999-9"}]}},
-        {"supportingInfo": []},
+        {"supportingInfo": [{"reference": "Observation/o1"}]},
     ],
 )
 def test_nothing_else_can_be_revised(ward, change):

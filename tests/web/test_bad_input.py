@@ -155,6 +155,23 @@ def test_it_is_refused_inside_a_bundle(shared_house, name, kind):
         assert answer.status_code in {400, 413, 422}
 
 
+@pytest.mark.parametrize("kind", ["transaction", "batch", "submit"])
+@pytest.mark.parametrize("name", [["x"], {"a": 1}, None, 7, True])
+def test_a_type_that_is_no_text_is_refused_where_it_stands(house, name, kind):
+    odd, good = {"resourceType": name, "status": "final"}, patient(id="p1")
+    if kind == "submit":
+        answer = house.call("POST", "/fhir/$submit", record(good, odd))
+    else:
+        answer = house.call(
+            "POST", "/fhir", transaction(("PUT", "Patient/p1", good), ("POST", "Observation", odd), kind=kind)
+        )
+    told = answer.json["entry"][1]["response"] if kind == "batch" else answer.json
+    assert answer.status_code == (200 if kind == "batch" else 400), answer.data
+    issues = (told["outcome"] if kind == "batch" else told)["issue"]
+    assert "Bundle.entry[1].resource.resourceType" in [place for issue in issues for place in issue["expression"]]
+    assert house.rows("resources") == (2 if kind == "batch" else 0)  # the Patient and the GuidanceResponse
+
+
 @pytest.mark.parametrize("case", EXACT.values(), ids=EXACT.keys())
 def test_it_is_named_when_asked_beforehand_and_stores_nothing(shared_house, case):
     body, status, code = case

@@ -93,7 +93,10 @@ def test_physicians_may_ask_and_admins_may_not(shared_house):
         (parameters(record(patient(id="p1")), asOf="2026-03-01T09:00:00"), 400),
         (parameters(record(patient(id="p1") | {"gender": "nonsense"})), 400),
         (observation(), 400),
-        ({"resourceType": "Parameters", "parameter": [{"name": "nonsense", "valueString": "x"}]}, 400),
+        ({"resourceType": "Parameters", "parameter": [{"name": "nonsense", "valueString": "x"}]}, 422),
+        ({"resourceType": "Parameters"}, 422),
+        ({"resourceType": "Parameters", "parameter": [{"name": "data", "resource": {"resourceType": ["x"]}}]}, 400),
+        (parameters({"resourceType": "Bundle", "type": ["collection"], "entry": []}), 400),
         ({"resourceType": "Parameters", "parameter": [7]}, 400),
         ({"resourceType": "Parameters", "parameter": [{"name": ["data"]}]}, 400),
     ],
@@ -102,6 +105,39 @@ def test_a_dry_run_of_something_else_is_refused(shared_house, body, status):
     answer = shared_house.call("POST", EVALUATE, body)
     assert answer.status_code == status, answer.text
     assert answer.json["resourceType"] == "OperationOutcome"
+
+
+DATA = {"name": "data", "resource": record(patient(id="p1"))}
+
+
+@pytest.mark.parametrize(
+    ("added", "error", "place"),
+    [
+        ([DATA], "parameter-repeated", "Parameters.parameter[1]"),
+        ([{"name": "asOf", "valueDateTime": "2026-03-01"}], "parameter-value", "Parameters.parameter[1].value"),
+        ([{"name": "asOf", "valueInstant": AS_OF}], "parameter-value", "Parameters.parameter[1].value"),
+        (
+            [{"name": "asOf", "valueDateTime": "1066-10-14T09:00:00Z"}],
+            "parameter-value",
+            "Parameters.parameter[1].value",
+        ),
+        ([{"name": "asOf"}], "parameter-value", "Parameters.parameter[1].value"),
+        ([{"name": "subject", "valueCode": "p1"}], "parameter-value", "Parameters.parameter[1].value"),
+        ([{"name": "subject", "valueString": "Patient/other"}], "other-patient", "Parameters.parameter[1].value"),
+        ([{"name": "mode", "valueCode": "x"}], "parameter-unknown", "Parameters.parameter[1]"),
+    ],
+)
+def test_a_parameter_that_a_dry_run_does_not_take_is_told_where_it_stands(shared_house, added, error, place):
+    body = {"resourceType": "Parameters", "parameter": [DATA, *added]}
+    answer = shared_house.call("POST", EVALUATE, body)
+    assert (answer.status_code, codes(answer)) == (422, [error])
+    assert answer.json["issue"][0]["expression"] == [place]
+
+
+def test_a_leap_second_is_the_first_moment_of_the_next_minute(shared_house):
+    found = [dry_run(shared_house, patient(id="p1"), asOf=f"2026-03-01T09:{at}Z") for at in ("00:60", "01:00")]
+    assert [answer.status_code for answer in found] == [200, 200]
+    assert found[0].data == found[1].data
 
 
 def test_what_is_wrong_is_located_in_the_parameters(shared_house):
@@ -142,7 +178,16 @@ def test_data_without_an_entry_are_refused(shared_house):
         assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "required")
 
 
-@pytest.mark.parametrize("subject", ["urn:uuid:6f2b6c1e-7d0d-4c55-9d43-0d9a3f1c2b11", "Patient/p1", "p1"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "urn:uuid:6f2b6c1e-7d0d-4c55-9d43-0d9a3f1c2b11",
+        "Patient/p1",
+        "p1",
+        "http://localhost/fhir/Patient/p1",
+        "https://ehr.north.example/fhir/Patient/p1",
+    ],
+)
 def test_the_subject_may_be_named_as_the_data_name_them(shared_house, subject):
     name = "urn:uuid:6f2b6c1e-7d0d-4c55-9d43-0d9a3f1c2b11"
     data = record(patient(id="p1"), intake_form(name, id="f1"))

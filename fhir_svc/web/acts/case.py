@@ -21,6 +21,7 @@ from fhir_svc.record import Stored
 from fhir_svc.store import resources, work
 from fhir_svc.store.database import Connection, now
 from fhir_svc.web import trail
+from fhir_svc.web.arguments import about
 
 OPEN_TASKS: Final = transitions.OPEN
 APPROVE: Final = "approve"
@@ -183,10 +184,11 @@ def audited(tx: Connection, actor: Actor, act: str, patient: str, targets: Itera
     trail.leave(tx, Told(act, [target.reference for target in targets], patient or None), actor)
 
 
-def known_code(code: str, known: Collection[str], name: str) -> str:
-    """The code, if the code system has it; Unprocessable otherwise."""
+def known_code(code: str, known: Collection[str], name: str, place: str | None = None) -> str:
+    """The code, if the code system has it; Unprocessable otherwise, located at `place` or the parameter `name`."""
     if code not in known:
-        raise Unprocessable(f"{name} is one of: {', '.join(sorted(known))}.", error="code-unknown", code="code-invalid")
+        told, expression = f"{name} is one of: {', '.join(sorted(known))}.", place or about(name)
+        raise Unprocessable(told, error="code-unknown", code="code-invalid", expression=expression)
     return code
 
 

@@ -9,6 +9,7 @@ from fhir_svc.errors import Unprocessable
 from fhir_svc.orders import states
 from fhir_svc.record import Stored
 from fhir_svc.web.acts.case import audited, change_task, evaluate_again, open_task
+from fhir_svc.web.arguments import about
 from fhir_svc.web.services import Services
 from fhir_svc.web.wording import wording
 
@@ -28,9 +29,10 @@ def complete(
     Unprocessable for a fact that is no question of a form: only answers can be closed.
     """
     words = wording(services.knowledge)
-    if not all(words.is_answer(name) for name in closed_facts):
-        text = "A closed fact is the linkId of a question of a form."
-        raise Unprocessable(text, error="code-unknown", code="code-invalid")
+    wrong = next((number for number, name in enumerate(closed_facts) if not words.is_answer(name)), None)
+    if wrong is not None:
+        text, place = "A closed fact is the linkId of a question of a form.", about("closed-fact", wrong)
+        raise Unprocessable(text, error="code-unknown", code="code-invalid", expression=place)
     with services.database.transaction() as tx:
         case = open_task(tx, actor, task_id, expected)
         facts = sorted(set(closed_facts))

@@ -14,6 +14,7 @@ from fhir_svc.store.accounts import Account
 from fhir_svc.store.database import Connection
 from fhir_svc.subscriptions.facts import fact
 from fhir_svc.web.acts.case import audited, change_order, change_task, known_code, open_case
+from fhir_svc.web.arguments import about
 from fhir_svc.web.services import Services
 
 
@@ -54,7 +55,8 @@ def reassign(services: Services, actor: Actor, draft_id: str, *, expected: int, 
         case = open_case(tx, actor, draft_id, expected)
         colleague = next((each for each in colleagues(tx, actor.tenant) if owner in _names(each)), None)
         if colleague is None:
-            raise Unprocessable("No physician here has this name.", error="owner-unknown", code="not-found")
+            told = "No physician here has this name."
+            raise Unprocessable(told, error="owner-unknown", code="not-found", expression=about("owner"))
         whom = states.By(f"Practitioner/{colleague.practitioner}", colleague.name)
         task = change_task(tx, actor.tenant, case, states.reassigned(case.waiting, owner=whom, at=case.at))
         audited(tx, actor, "reassign", case.patient, [case.order, task])

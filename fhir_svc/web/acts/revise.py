@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.knowledge import Knowledge
-from fhir_svc.orders import provenance, states
+from fhir_svc.orders import provenance, revision
 from fhir_svc.orders.terms import codes, extensions, system
 from fhir_svc.record import Json, Stored
 from fhir_svc.web.acts.case import audited, change_order, change_task, create, open_case
@@ -22,7 +22,7 @@ def revise(services: Services, actor: Actor, draft_id: str, *, expected: int, ch
     with services.database.transaction() as tx:
         case = open_case(tx, actor, draft_id, expected)
         choices = codings(services.knowledge, case.order.content)
-        revised, moved = states.revised(
+        revised, moved = revision.revised(
             case.order.content, case.waiting, change, codings=choices, by=case.by, at=case.at
         )
         order = change_order(tx, actor.tenant, case, revised)

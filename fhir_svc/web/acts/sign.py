@@ -16,7 +16,7 @@ from fhir_svc.errors import Conflict, Forbidden, Issue, PreconditionFailed, Unau
 from fhir_svc.orders import provenance, signature, states
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.terms import extensions
-from fhir_svc.record import Stored
+from fhir_svc.record import Json, Stored
 from fhir_svc.store import accounts, patients, resources, signatures, subscriptions
 from fhir_svc.store.database import Connection
 from fhir_svc.subscriptions.facts import fact
@@ -30,6 +30,7 @@ from fhir_svc.web.acts.case import (
     physician,
     read_order,
 )
+from fhir_svc.web.arguments import about
 from fhir_svc.web.services import Services
 
 APPROVAL: Final = "approval"
@@ -38,7 +39,10 @@ FRESH: Final = 300.0  # seconds for which a typed password counts
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a physician is about to sign and what stands in the way; `changed` are the versions no longer current."""
+    """What a physician is about to sign and what stands in the way; `changed` are the versions no longer current.
+
+    `overridable` says whether the blockers may be overridden with a reason: the criteria themselves made it stat.
+    """
 
     draft: Stored
     digest: str
@@ -46,6 +50,7 @@ class Preparation:
     evidence: tuple[str, ...]
     blockers: tuple[str, ...]
     changed: tuple[str, ...]
+    overridable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,14 @@ def preparation(tx: Connection, tenant: str, draft: Stored) -> Preparation:
     changed = changed_evidence(tx, tenant, prepared.evidence)
     held = [str(code) for code in extensions(draft.content, "blocker")]
     blockers = tuple(dict.fromkeys([*held, *([signature.EVIDENCE_CHANGED] if changed else [])]))
-    return Preparation(draft, prepared.digest, prepared.payload, prepared.evidence, blockers, changed)
+    stat = signature.is_stat(draft.content) and signature.is_stat(_as_drafted(tx, tenant, draft))
+    return Preparation(draft, prepared.digest, prepared.payload, prepared.evidence, blockers, changed, stat)
+
+
+def _as_drafted(tx: Connection, tenant: str, draft: Stored) -> Json:
+    """The draft as the evaluation wrote it: evaluations replace drafts, so later versions are of people alone."""
+    first = draft if draft.version == 1 else resources.vread(tx, tenant, draft.type, draft.id, 1)
+    return first.content if first else {}
 
 
 def changed_evidence(tx: Connection, tenant: str, evidence: Sequence[str]) -> tuple[str, ...]:
@@ -105,7 +117,8 @@ def sign(
     again with the same digest gets the first result.
     """
     if meaning != APPROVAL:
-        raise Unprocessable("The meaning of a signature is: approval.", error="meaning-unknown", code="code-invalid")
+        told, place = "The meaning of a signature is: approval.", about("meaning")
+        raise Unprocessable(told, error="meaning-unknown", code="code-invalid", expression=place)
     try:
         with services.database.transaction() as tx:
             first = _first_result(tx, physician(actor), draft_id, digest)
@@ -132,7 +145,7 @@ def _sign(
     _of_this_patient(tx, actor.tenant, case.patient)
     prepared = preparation(tx, actor.tenant, case.order)
     _unchanged(prepared, digest)
-    signature.require_overrides(case.order.content, prepared.blockers, overrides)
+    signature.require_overrides(prepared.blockers, overrides, allowed=prepared.overridable)
     accepted = {blocker: overrides[blocker].strip() for blocker in prepared.blockers}
     return _written(tx, services, actor, case, prepared, accepted)
 
