@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.criteria.cases.building import (
     CLAUDICATION,
+    LOINC,
     STENOSIS,
     VASCULAR,
     abi,
@@ -572,8 +573,35 @@ TODAY = {
 R41 = [
     *any_of("missing-matters-today", TODAY, {"rf-numbness-spread": "months", "rf-night-sweats": "yes"}),
     *any_of("missing-matters-today", {"rf-foot-drop": "right"}),
+    *any_of("missing-matters-today", {"rf-foot-drop": "both", "rf-leg-weakness": "both"}),
 ]
 """R41 precisely: 'leg weakness' includes foot drop."""
+
+
+def plainly(item: str, answers: Answers | None = None) -> list[Any]:
+    """A form that says no more than yes where it was asked for more."""
+    given = calm({item: None} | dict(answers or {}))
+    return [given | {"item": [*given["item"], {"linkId": item, "answer": [{"valueCoding": YES}]}]}]
+
+
+YES = {"system": LOINC, "code": "LA33-6"}
+PLAINLY = [
+    Case(f"{item}: a plain yes", plainly(item, answers), facts={fact: True})
+    for item, answers, fact in (
+        ("rf-bladder-change", {}, "cauda-equina-acute"),
+        ("rf-bladder-change", {"rf-bladder-onset": "15-days-to-3-months"}, "cauda-equina-late"),
+        ("rf-bowel-change", {}, "cauda-equina-acute"),
+        ("rf-bowel-change", {"rf-bowel-onset": "15-days-to-3-months"}, "cauda-equina-late"),
+        ("rf-leg-weakness", {}, "weakness-one"),
+        ("rf-leg-weakness", {}, "missing-matters-today"),
+        ("rf-foot-drop", {}, "foot-drop-one"),
+        ("rf-foot-drop", {}, "missing-matters-today"),
+        ("rf-cancer-history", {}, "cancer-history"),
+        ("rf-trauma", {}, "minor-trauma"),
+        ("mr-pacemaker", {}, "mr-unsafe"),
+    )
+]
+"""A yes without the detail is dangerous all the same: unknown is never no."""
 
 TABLES = {
     "R02": R02,
@@ -593,4 +621,5 @@ TABLES = {
     "R22": R22,
     "R33": R33,
     "R41": R41,
+    "plain answers": PLAINLY,
 }
