@@ -13,17 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_svc.criteria.case import Case
+from fhir_svc.criteria.contradictions import CONFLICT, contradictions
 from fhir_svc.criteria.expressions import Expression
 from fhir_svc.criteria.facts import KINDS
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.criteria.plan import LEVELS, Action, Rule
 from fhir_svc.criteria.support import grounds, reports, with_reports
 from fhir_svc.criteria.tracing import asked, facts_of, unsettled
-from fhir_svc.decision import Concern, Fact, Message, Outcome, Review, RuleOutcome
+from fhir_svc.decision import Fact, Message, Outcome, Review, RuleOutcome
 from fhir_svc.knowledge import Knowledge, Pathway
 from fhir_svc.record import Record, Site, Stored
 
-CONFLICT = "CONFLICT"
 OUTCOMES = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.CANNOT_TELL}
 
 
@@ -212,7 +212,7 @@ def find(record: Record, knowledge: Knowledge, site: Site, at: datetime, plan: s
         flags=frozenset(drawn.flags.union(*(fact.flags for fact in facts.values())) - {CONFLICT} | drawn.flags),
         reviews=tuple(drawn.reviews),
         messages=tuple(_messages(drawn)),
-        concerns=tuple(_conflicts(case, outcomes)),
+        concerns=tuple(contradictions(case, met)),
         red_flags=tuple(rule.id for rule in red_flags),
         onsets={rule.id: evaluator.onset(rule) for rule in red_flags},
         facts=facts,
@@ -247,16 +247,3 @@ def _level_of_forms(case: Case) -> str | None:
         if responses.current is not None
     ]
     return max(completed)[2] if completed else None
-
-
-def _conflicts(case: Case, outcomes: list[RuleOutcome]) -> Iterator[Concern]:
-    """Each contradiction with both its sides; one between an answer and a measurement shows the rule's own facts."""
-    rule = next((each for each in outcomes if any(fact.name == "conflict" for fact in each.facts)), None)
-    if rule is None or rule.outcome is not Outcome.MET:
-        return
-    between = [name for name in case.declarations.facts if CONFLICT in case.read(name).flags]
-    for name in between:
-        sides: tuple[Fact, ...] = (case.fact(name), *(other.fact(name) for other in case.read(name).against))
-        yield Concern("conflict", rule.id, facts=sides)
-    if not between:
-        yield Concern("conflict", rule.id, facts=tuple(fact for fact in rule.facts if fact.name != "conflict"))

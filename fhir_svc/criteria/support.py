@@ -47,6 +47,15 @@ def reports(case: Case, condition: Expression) -> Mapping[str, tuple[Stored, ...
     return {name: tuple(own.values()) for name, own in found.items()}
 
 
+def alternatives(case: Case, condition: Expression) -> Iterator[tuple[str, ...]]:
+    """Of a condition that is an `or`, the facts that make each of its true parts so."""
+    node = condition.node
+    for part in node.parts if isinstance(node, Logic) and node.decisive else (node,):
+        found = tuple(dict.fromkeys(name for name, _ in _leaves(case, part)))
+        if found:
+            yield found
+
+
 def with_reports(case: Case, facts: Iterable[Fact], found: Mapping[str, tuple[Stored, ...]]) -> tuple[Fact, ...]:
     """The same facts; those that decide with every report that says so, those made of others with what they rest on."""
     return tuple(

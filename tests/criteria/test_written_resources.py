@@ -16,9 +16,11 @@ from tests.criteria.cases.building import (
     T,
     calm,
     condition,
+    day,
     message,
     series,
     temperature,
+    weight,
     woman,
 )
 from tests.criteria.cases.checking import RULES, Seen, exact, record_of, run
@@ -39,6 +41,12 @@ PATIENTS = {
     "walking declines": [calm(), series([1000] * 7, [800] * 4)],
     "an unclear message": [calm(), message("am I numb?")],
     "nothing": [calm()],
+}
+DECLARED = {
+    held["name"]: held
+    for each in json.loads((PROFILES / "Library" / "lbp-lss-facts.json").read_text())["extension"]
+    for held in [{part["url"]: part.get("valueString", part.get("valueCode")) for part in each.get("extension", ())}]
+    if each["url"] == f"{B}/StructureDefinition/fact"
 }
 
 
@@ -196,6 +204,35 @@ def test_red_flags_raise_a_flag_and_a_conflict_a_detected_issue():
     assert {"Flag", "DetectedIssue", "RequestGroup", "Provenance"} <= kinds
     group = next(each for each in result.written if each["resourceType"] == "RequestGroup")
     assert (group["intent"], group["status"]) == ("proposal", "active")
+
+
+WEIGHTS = [weight(80, day(240)), weight(74, day(3))]
+SIDES = [
+    ("the weights", [calm(), *WEIGHTS], [{"rf-weight-loss", "weight-reference", "weight-now"}]),
+    ("a fever", [calm(), temperature("38.6")], [{"rf-fever-chills", "temperature-highest"}]),
+    (
+        "both, each by itself",
+        [calm(), *WEIGHTS, temperature("38.6")],
+        [{"rf-weight-loss", "weight-reference", "weight-now"}, {"rf-fever-chills", "temperature-highest"}],
+    ),
+    (
+        "a message, and a fever beside it",
+        [calm(), message("I can't pee"), temperature("38.6")],
+        [{"rf-bladder-change"}, {"rf-fever-chills", "temperature-highest"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sides"), [each[1:] for each in SIDES], ids=[each[0] for each in SIDES])
+def test_a_contradiction_shows_the_sides_that_disagree_and_nothing_else(given, sides):
+    result = run(record_of(given))
+    titles = {fact["title"]: name for name, fact in DECLARED.items()}
+    issues = [each for each in result.written if each["resourceType"] == "DetectedIssue"]
+    shown = [[side["code"][0]["text"].partition(":")[0] for side in each["evidence"]] for each in issues]
+    assert sorted(sorted({titles[title] for title in each}) for each in shown) == sorted(map(sorted, sides))
+    for issue, names in zip(issues, shown, strict=True):
+        assert len(names) >= 2
+        assert all(name in issue["detail"] for name in names)
 
 
 def test_the_guidance_names_the_criteria_the_moment_and_the_patient():
