@@ -29,7 +29,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # NORMAL may lose committed transactions on power loss
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
+    "PRAGMA cache_size = -4000",  # KiB of each connection; the system keeps the file in memory anyway
     "PRAGMA journal_size_limit = 67108864",
 )
 _POSTGRES_OPTIONS = (

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+_MANY_OBJECTS = 10_000  # a Bundle has thousands, none of them garbage before its end: by default 700 start a search
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """Serves one Flask application on `bind` (address:port)."""
 
@@ -51,8 +54,14 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """The application, made once before the processes are forked."""
-        gc.freeze()  # what is loaded now stays shared between the processes
+        settle_memory()
         return self._application
+
+
+def settle_memory() -> None:
+    """Once all is loaded: it stays shared between the processes, and nobody looks through it for garbage again."""
+    gc.freeze()
+    gc.set_threshold(_MANY_OBJECTS)
 
 
 def share_numbers() -> None:
