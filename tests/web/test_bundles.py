@@ -118,6 +118,16 @@ def test_a_precondition_of_an_entry_holds_as_a_header_does(house, kind):
             assert [one["expression"] for one in said["outcome"]["issue"]] == [[place]]
 
 
+@pytest.mark.parametrize("kind", [["Condition"], {}, 7, True])
+def test_a_type_that_is_no_text_is_refused(house, kind):
+    wrong = {"resourceType": kind, "id": "c1"}
+    answer = house.call("POST", "/fhir", transaction(("PUT", "Condition/c1", wrong)))
+    assert (answer.status_code, answer.json["resourceType"]) == (400, "OperationOutcome")
+    good = ("POST", "Observation", observation())
+    answer = house.call("POST", "/fhir", transaction(("PUT", "Condition/c1", wrong), good, kind="batch"))
+    assert [entry["response"]["status"][:3] for entry in answer.json["entry"]] == ["400", "201"]
+
+
 @pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "²", "x", "-1", ""])
 def test_a_version_that_can_be_none_is_not_found(house, version):
     house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
