@@ -76,7 +76,7 @@ def _notify(sheet: Sheet) -> list[Resource]:
     new = []
     for review in sheet.decision.reviews:
         new += tasks.review(sheet, review, again & set(review.rules))
-        if review.about is not None:
+        if review.about is not None and review.about.ours:
             sheet.create(notices.signer_flag(sheet, review))
     for held in sheet.decision.messages:
         message = notices.message(sheet, held, again & set(held.rules))

@@ -5,7 +5,7 @@ The plan and the ActivityDefinitions say what the controls are; this says in whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fhir_svc.criteria.findings import Control, Findings
@@ -27,6 +27,7 @@ from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Record, Site, Stored
 
 _SIGNED = frozenset({"active", "on-hold"})
+_STANDING = _SIGNED | {"draft"}
 
 # R14 is met whenever pregnant = yes, whether or not a draft is there to control: by what it does, not what it holds.
 _STANDS_ALONE = frozenset({"R14"})
@@ -64,6 +65,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     passage.touched |= pregnant & _STANDS_ALONE
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
     reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage, steps)]
+    reviews += _unsafe_elsewhere(record, passage, kinds, steps)
     reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
     flags = [*findings.flags, *earlier.flags, *passage.flags]
     flags += ["DUPLICATE_SUPPRESSED"] if repeats.suppressed else []
@@ -161,6 +163,20 @@ def _signer_review(reason: str, held: Stored, steps: Ladder) -> Review:
     """As urgent as the order itself at least: what was signed as stat may be under way."""
     priority = steps.highest(["asap", held.content.get("priority", "asap")])
     return Review(reason, priority, tuple(extensions(held.content, "rule")), about=held)
+
+
+def _unsafe_elsewhere(
+    record: Record, passage: Passage, kinds: Mapping[str, OrderKind], steps: Ladder
+) -> Iterator[Review]:
+    """The record system's own standing orders of what a control has just replaced or blocked here."""
+    wanted = {found.key for found in passage.candidates}
+    for held in record.of("ServiceRequest", ours=False):
+        content, key = held.content, key_of(held.content, kinds.values())
+        stands = content.get("status") in _STANDING and content.get("doNotPerform") is not True
+        if stands and key in passage.removed and key not in wanted:
+            priority = steps.highest(["asap", content.get("priority", "asap")])
+            rule = passage.removed[key]
+            yield Review(rule, priority, (rule,), about=held, action="unsafe-elsewhere")
 
 
 def _settled(

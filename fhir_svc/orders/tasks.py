@@ -69,7 +69,7 @@ def _review(sheet: Sheet, held: Review, identity: str, text: str, due: datetime 
     }
     if held.about is not None:
         task["basedOn"] = [{"reference": held.about.local}]
-        if held.about.content.get("requester"):
+        if held.about.ours and held.about.content.get("requester"):
             task["owner"] = held.about.content["requester"]
     return task
 

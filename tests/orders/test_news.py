@@ -290,3 +290,20 @@ def test_a_signed_routine_order_that_loses_its_evidence_goes_back_to_its_signer_
     form = patient.form("q1", hx_pt_weeks=8, nc_leg_pain_walking="no") | {"status": "amended"}
     (task,) = patient.now(form).tasks()
     assert task["priority"] == "asap"
+
+
+def test_a_standing_order_of_the_record_system_that_an_implant_forbids_is_put_before_a_physician(patient, r4):
+    theirs = {
+        "resourceType": "ServiceRequest", "id": "theirs", "status": "active", "intent": "order", "priority": "stat",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "30679-5"}]},
+        "subject": {"reference": "Patient/p1"}, "requester": {"reference": "Practitioner/somebody"},
+    }  # fmt: skip
+    news = patient.now(theirs, patient.form("q1", rf_saddle_numbness="yes", mr_pacemaker="yes-unknown"))
+    (task,) = news.tasks()
+    assert task["basedOn"] == [{"reference": "ServiceRequest/theirs"}]
+    assert (task["priority"], "owner" in task) == ("stat", False)
+    assert "not carried out" in task["description"]
+    assert r4.check_r4(task) == []
+    assert patient.now().tasks() == []
+    safe = patient.now(theirs | {"id": "other", "doNotPerform": True}, theirs | {"status": "revoked"})
+    assert safe.tasks() == []
