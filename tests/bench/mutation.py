@@ -172,22 +172,26 @@ def _run(mutants: list[Mutant], cases: Cases, kind: str) -> float:
 
 
 def _chosen(mutants: list[Mutant], words: list[str]) -> list[Mutant]:
-    """Those whose names contain every word; a number is the size of a random sample."""
+    """Those whose names contain every word, and stand in the file @name; a number is the size of a random sample."""
     sizes, parts = [int(word) for word in words if word.isdigit()], [word for word in words if not word.isdigit()]
+    listed = "".join(Path(part[1:]).read_text(encoding="utf-8") for part in parts if part.startswith("@"))
+    parts = [part for part in parts if not part.startswith("@")]
     named = [mutant for mutant in mutants if all(part in mutant.name for part in parts)]
+    named = [mutant for mutant in named if f": {mutant.name}\n" in listed] if listed else named
     return random.Random(1).sample(named, min(sizes[0], len(named))) if sizes else named
 
 
 def main() -> int:
     """Make every mistake; 1 when one in the artefacts is not noticed.
 
-    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name. Of those
-    in the code SAMPLE are made unless a number says otherwise.
+    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name, @file for
+    those that an earlier run printed. Of those in the code SAMPLE are made unless a number says otherwise.
     """
     kinds = [word for word in sys.argv[2:] if word in {"artefacts", "code"}] or ["artefacts", "code"]
     words = [word for word in sys.argv[2:] if word not in {"artefacts", "code"}]
     cases, scores = Cases(), [100.0]
-    cases.learn()
+    if "artefacts" in kinds:
+        cases.learn()
     for mutant, how in _results([Mutant("none", lambda found: found)], cases):
         if how:
             print(f"without any mistake ({mutant.name}) something is noticed: {how}")

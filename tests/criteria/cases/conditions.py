@@ -25,10 +25,12 @@ from tests.criteria.cases.building import (
     patient,
     pregnancy_status,
     report,
+    series,
     temperature,
     walk,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.ranges import month_of_steps
 from tests.criteria.cases.values import aged, weights
 
 Answers = Mapping[str, Any]
@@ -538,6 +540,34 @@ def walked(start: int | None, peak: int | None) -> list[Any]:
     return [walk({"wk-pain-start": start, "wk-pain-peak": peak})]
 
 
+FAR = ([1000] * 7, [990] * 4)
+R30 = [
+    *table(
+        "walking-worse",
+        {
+            "15.0 % of the distance": (series([1000] * 7, [850] * 4), True),
+            "14.9 % of the distance": (series([1000] * 7, [851] * 4), False),
+            "15.1 % of the distance": (series([1000] * 7, [849] * 4), True),
+            "15.0 % of the steps": (month_of_steps([1000] * 7, [850] * 4), True),
+            "14.9 % of the steps": (month_of_steps([1000] * 7, [851] * 4), False),
+            "15.1 % of the steps": (month_of_steps([1000] * 7, [849] * 4), True),
+            "half of the steps, 1 % of the distance": ([*month_of_steps([1000] * 7, [500] * 4), *series(*FAR)], False),
+            "nothing": ([calm()], None),
+        },
+    ),
+    *table(
+        "walking-data-insufficient",
+        {
+            "one distance": (series([1000], []), True),
+            "one count of steps": (month_of_steps([1000], []), True),
+            "enough distances": (series([1000] * 7, [1000] * 4), False),
+            "enough steps": (month_of_steps([1000] * 7, [1000] * 4), False),
+            "enough steps, one distance": ([*month_of_steps([1000] * 7, [1000] * 4), *series([1000], [])], False),
+            "nothing": ([calm()], False),
+        },
+    ),
+]
+
 R33 = [
     *table(
         "walk-too-painful",
@@ -619,6 +649,7 @@ TABLES = {
     "R15": R15,
     "R21": R21,
     "R22": R22,
+    "R30": R30,
     "R33": R33,
     "R41": R41,
     "plain answers": PLAINLY,
