@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 from fhir_svc.errors import Broken, Conflict, Unavailable
-from fhir_svc.store import resources, schema
+from fhir_svc.store import database as database_room
+from fhir_svc.store import resources, schema, submissions
 from fhir_svc.store.database import Database, now
 from fhir_svc.store.tables import metadata, resource_keys
 
@@ -141,6 +142,26 @@ def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works
         tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with postgres_database.transaction() as tx:
         now(tx)
+
+
+@pytest.mark.postgres
+def test_what_is_large_is_packed_with_lz4_where_the_server_has_it(postgres_database):
+    with postgres_database.transaction() as tx:
+        packs = tx.execute(
+            text("SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
+        ).scalar_one_or_none()
+        submissions.keep(tx, T, "c", submission="s1", raw=b'{"resourceType":"Bundle"}' * 1_000)
+        how = tx.execute(text("SELECT pg_column_compression(raw) FROM submissions")).scalar_one()
+    assert how == ("lz4" if packs else "pglz")
+
+
+@pytest.mark.postgres
+def test_a_connection_that_can_not_be_set_up_is_unavailable(postgres_server, monkeypatch):
+    monkeypatch.setattr(database_room, "_POSTGRES_LZ4", "SELECT nothing_of_this_name")
+    server = Database(postgres_server)
+    with pytest.raises(Unavailable), server.reading():
+        pass
+    server.dispose()
 
 
 @pytest.mark.postgres
