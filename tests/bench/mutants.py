@@ -45,6 +45,10 @@ PRIORITIES = {"stat": "asap", "asap": "urgent", "urgent": "routine", "routine": 
 ANSWERS = {"yes": "no", "no": "yes", "none": "both", "both": "one", "one": "both"}
 WORDS = {"least": "greatest", "greatest": "least"}
 DURATIONS = {"min": "h", "h": "d", "d": "wk", "wk": "d", "mo": "a"}
+OVERRULED = {  # R03 is an emergency only beside R01 or R02, and R23 is urgent only beside R07
+    "R03.emergency": ("ed-referral", "mri-l-wwo", "mri-l-wo"),
+    "R23.urgent": ("vasc-referral",),
+}
 OPERATORS = {"<=": "<", ">=": ">", "<": "<=", ">": ">=", "!=": "=", "=": "!=", " and ": " or ", " or ": " and "}
 ALTERNATIVES = re.compile(r"\(('[^']*'(?: \| '[^']*')+)\)")
 TOKEN = re.compile(r"<=|>=|!=|<|>|=| and | or |\.not\(\)|'[^']*'|(?<![\w`'.-])\d+(?:\.\d+)?(?![\w`'.-])|%`[^`]*`")
@@ -65,7 +69,7 @@ def of_artefacts(artefacts: list[dict[str, Any]]) -> Iterator[Mutant]:
     for index, artefact in enumerate(artefacts):
         if artefact["resourceType"] == "ActivityDefinition" or (artefact["resourceType"], artefact["id"]) in ARTEFACTS:
             for path, was, becomes in _walk(artefact, ()):
-                if _only_adds_days_of_the_window_before(artefact, path, was, becomes):
+                if _only_adds_days_of_the_window_before(artefact, path, was, becomes) or _overruled(artefact, path):
                     continue
                 names = _names(artefact, path) or [artefact["id"]]
                 place = " ".join([*names, ".".join(str(step) for step in path[-3:])])
@@ -88,6 +92,16 @@ def _only_adds_days_of_the_window_before(
         return False
     ends = {each["url"]: each.get("valueDuration") for each in windows[windows.index(here) - 1]["extension"]}
     return here["extension"][path[5]]["url"] == "since" and here["extension"][path[5]]["valueDuration"] == ends["until"]
+
+
+def _overruled(artefact: dict[str, Any], path: tuple[Any, ...]) -> bool:
+    """Whether it is the priority of an order that another rule wants at least as urgently whenever this one does."""
+    place, branch = artefact, ""
+    for step in path[:-1]:
+        place = place[step]
+        branch = place.get("id", branch) if isinstance(place, dict) else branch
+    order = str(place.get("definitionCanonical", "")) if isinstance(place, dict) else ""
+    return path[-1] == "priority" and order.rpartition("/")[2].partition("|")[0] in OVERRULED.get(branch, ())
 
 
 def _kind(fact: dict[str, Any]) -> str:
