@@ -97,6 +97,13 @@ def _key(key_set: Mapping[str, Any], kid: str, algorithm: str) -> RSAKey | ECKey
     return None
 
 
+def usable(given: Mapping[str, Any]) -> bool:
+    """Whether a registered key could prove a client: it has an id, and the type, size and use of our algorithms."""
+    kid = given.get("kid")
+    named = isinstance(kid, str) and kid != ""
+    return named and any(_key({"keys": [given]}, str(kid), algorithm) is not None for algorithm in ALGORITHMS)
+
+
 def check_times(claims: Claims, at: datetime, *, lifetime: int | None = LIFETIME) -> float:
     """Check `exp`, `nbf` and `iat` at a moment, and give the second until which the token must be remembered."""
     moment = at.timestamp()
@@ -114,9 +121,9 @@ def check_times(claims: Claims, at: datetime, *, lifetime: int | None = LIFETIME
 
 
 def check_audience(claims: Claims, audience: str) -> None:
-    """Check that the token is for `audience` and nobody else."""
+    """Check that the token is for `audience`, among others perhaps (RFC 7519 4.1.3)."""
     given = claims.body.get("aud")
-    if given not in (audience, [audience]):
+    if audience not in (given if isinstance(given, list) else [given]):
         raise NotTrusted("audience")
 
 

@@ -23,7 +23,7 @@ from fhir_svc.store.database import Connection, Database, now
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = timedelta(seconds=300)
-ONCE: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope")
+ONCE: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope", "client_id")
 LONGEST_SCOPE: Final = 4096
 CHALLENGE: Final = 'Bearer realm="fhir-svc", error="invalid_token"'
 
@@ -72,6 +72,8 @@ class Authority:
             client, at = clients.find(tx, name), now(tx)
         if client is None or client.revoked or (client.demo and not self.settings.demo):
             raise _invalid_client("client-unknown")
+        if asked["client_id"] not in {"", client.id}:
+            raise _invalid_client("client-id")
         try:
             self._check(claims, client, asked["client_assertion"], at)
         except NotTrusted as failure:
@@ -159,7 +161,7 @@ def _actor(client: Client, scope: str, settings: Settings) -> Actor | None:
 
 
 def _fields(form: dict[str, list[str]]) -> dict[str, str]:
-    """Take the four fields, each given once."""
+    """Take the fields, each given once; `client_id` is optional and may only repeat who asserts."""
     if any(len(form.get(name, [])) > 1 for name in ONCE):
         raise Refused("invalid_request", "Each parameter is given once.", reason="repeated")
     asked = {name: form.get(name, [""])[0] for name in ONCE}

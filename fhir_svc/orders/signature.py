@@ -118,7 +118,7 @@ def require_overrides(open_blockers: Sequence[str], overrides: Mapping[str, str]
     for blocker in open_blockers:
         if blocker == EVIDENCE_CHANGED or not overrides.get(blocker, "").strip():
             raise Unprocessable(
-                "The draft has an open check; record its answer, or give a reason where the criteria made the order stat.",
+                "The draft has an open check: record its answer, or give a reason where the criteria made it stat.",
                 expression="Parameters.parameter",
                 error=blocker,
             )

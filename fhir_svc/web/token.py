@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import structlog
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from fhir_svc.auth import oauth
 from fhir_svc.auth.actor import Actor, Role
@@ -18,12 +18,13 @@ from fhir_svc.web.wire import encode
 
 blueprint = Blueprint("token", __name__)
 log = structlog.get_logger("fhir_svc.auth")
+ADDRESS: Final = "/auth/token"
 FORM: Final = "application/x-www-form-urlencoded"
 LARGEST: Final = 64 * 1024
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-@blueprint.post("/auth/token")
+@blueprint.post(ADDRESS)
 def token() -> Response:
     """Exchange a client's signed assertion for an access token of five minutes."""
     request.max_content_length = LARGEST
@@ -65,6 +66,13 @@ def failed(failure: Exception) -> Response:
     answer = _json({"error": error, "error_description": issues[0].text}, status)
     answer.headers.extend(headers)
     return answer
+
+
+@blueprint.app_errorhandler(MethodNotAllowed)
+def other_method(failure: MethodNotAllowed) -> Response:
+    """Answer another method here as this endpoint answers, elsewhere as everything is answered."""
+    # no blueprint is known yet where no route takes the method
+    return failed(failure) if request.path == ADDRESS else outcomes.answer(failure)
 
 
 def _json(body: dict[str, Any], status: int) -> Response:

@@ -40,6 +40,34 @@ def test_a_registered_key_gets_a_token_that_opens_what_was_granted(house, key, a
     assert house.app.test_client().get("/fhir/Condition", headers=bearer).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "audience", [["http://localhost/auth/token"], ["https://elsewhere.example", "http://localhost/auth/token"]]
+)
+def test_our_audience_may_stand_in_a_list(house, audience):
+    assert ask(house, assertion(aud=audience)).status_code == 200
+
+
+def test_a_client_id_beside_the_assertion_says_the_same(house):
+    assert ask(house, assertion(), client_id="north-ehr").status_code == 200
+    for other in ("south-ehr", "nobody", "NORTH-EHR"):
+        answer = ask(house, assertion(), client_id=other)
+        assert (answer.status_code, answer.json["error"]) == (400, "invalid_client")
+    twice = ask(house, assertion(), client_id=["north-ehr", "north-ehr"])
+    assert (twice.status_code, twice.json["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
+def test_another_method_is_refused_in_the_form_of_this_endpoint_alone(shared_house, method):
+    browser = shared_house.app.test_client()
+    answer = browser.open("/auth/token", method=method)
+    assert (answer.status_code, answer.mimetype) == (405, "application/json")
+    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert method == "HEAD" or answer.json["error"] == "invalid_request"
+    elsewhere = shared_house.call("DELETE", "/fhir/Observation/o1")
+    assert (elsewhere.status_code, elsewhere.mimetype) == (405, "application/fhir+json")
+
+
 def test_the_database_holds_only_a_hash_of_the_token(house):
     token = ask(house, assertion()).json["access_token"]
     with house.database.reading() as tx:
@@ -109,7 +137,10 @@ ABUSES = {
     "no issuer": lambda: assertion(iss=None),
     "an issuer that is no text": lambda: assertion(iss=["north-ehr"]),
     "another audience": lambda: assertion(aud="http://localhost/fhir"),
-    "several audiences": lambda: assertion(aud=["http://localhost/auth/token", "https://elsewhere.example"]),
+    "several other audiences": lambda: assertion(aud=["http://localhost/fhir", "https://elsewhere.example"]),
+    "no audience in a list": lambda: assertion(aud=[]),
+    "an audience inside an object": lambda: assertion(aud={"http://localhost/auth/token": 1}),
+    "an audience that only begins like ours": lambda: assertion(aud="http://localhost/auth/token/more"),
     "no audience": lambda: assertion(aud=None),
     "expired": lambda: assertion(exp=int(time.time()) - 120, iat=None),
     "no expiry": lambda: assertion(exp=None),
