@@ -119,7 +119,9 @@ def verify_audit(heads: Path | None) -> None:
     if heads is not None:
         lines = {name: {"sequence": end.sequence, "hash": end.hash} for name, end in ends.items()}
         heads.write_text(json.dumps(lines, indent=2), encoding="utf-8")
-    click.echo(f"{len(ends)} chains, {sum(end.sequence for end in ends.values())} entries, nothing wrong")
+    entries = sum(end.sequence for end in ends.values())
+    chains = "1 chain" if len(ends) == 1 else f"{len(ends)} chains"
+    click.echo(f"{chains}, {'1 entry' if entries == 1 else f'{entries} entries'}, nothing wrong")
 
 
 @main.group("db")

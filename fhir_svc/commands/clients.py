@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
+from fhir_svc.commands import checks
 from fhir_svc.commands.console import note, open_database
 from fhir_svc.store import clients, tenants
 from fhir_svc.store.clients import Client
@@ -26,24 +25,17 @@ def client() -> None:
 @click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="may receive notifications; repeatable")
 def add_client(client_id: str, tenant_name: str, scope: str, jwks: str, endpoints: tuple[str, ...]) -> None:
     """Register a client with its public keys."""
-    url = jwks if jwks.startswith("https://") else None
-    keys = None if url else _public_keys(Path(jwks))
+    checks.name(client_id)
+    url = checks.key_set_address(jwks) if "://" in jwks else None
+    keys = None if url else checks.public_keys(Path(jwks))
+    called = tuple(checks.address(one, "--endpoint") for one in endpoints)
+    new = Client(client_id, tenant_name, checks.scope(scope), keys, url, called)
     with open_database().transaction() as tx:
         if tenants.find(tx, tenant_name) is None:
             raise click.ClickException("there is no such tenant")
-        clients.add(tx, Client(client_id, tenant_name, scope, keys, url, endpoints))
+        clients.add(tx, new)
         note(tx, "client-add", tenant_name, client_id)
     click.echo(f"client {client_id} added")
-
-
-def _public_keys(path: Path) -> dict[str, Any]:
-    try:
-        keys = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
-        raise click.ClickException("the key set can't be read as JSON") from failure
-    if not isinstance(keys, dict) or not keys.get("keys") or any("d" in key or "k" in key for key in keys["keys"]):
-        raise click.ClickException("the file must hold a JWK Set of public keys alone")
-    return keys
 
 
 @client.command("list")
@@ -60,6 +52,8 @@ def revoke_client(client_id: str) -> None:
     """End a client and its tokens, at once."""
     with open_database().transaction() as tx:
         found = clients.find(tx, client_id)
+        if found is not None and found.revoked:
+            raise click.ClickException(f"client {client_id} is revoked already")
         clients.revoke(tx, client_id)
         note(tx, "client-revoke", found.tenant if found else "", client_id)
     click.echo(f"client {client_id} revoked")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fhir_svc import settings as configuration
+from fhir_svc.commands import checks
 from fhir_svc.commands.console import note, open_database
 from fhir_svc.store import tenants
 from fhir_svc.store.tenants import Tenant
@@ -38,8 +39,14 @@ def add_tenant(
     """Register an EHR; its drafts go to it alone."""
     from fhir_svc.site import read_values, read_zone  # noqa: PLC0415 - loads the knowledge
 
+    if (ehr_client is None) != (ehr_key is None):
+        raise click.ClickException("--ehr-client and --ehr-key go together")
+    known_as = None if ehr_client is None else checks.words(ehr_client, "--ehr-client")
+    key = None if ehr_key is None else checks.private_key(ehr_key)
+    by = tuple(checks.uri(one, "--identifier-system") for one in systems)
+    base, zone = checks.address(ehr, "--ehr"), read_zone(timezone)
     site = read_values(configuration.profiles_dir(), values)
-    new = Tenant(name, ehr.rstrip("/"), read_zone(timezone), ehr_client, ehr_key, systems, site)
+    new = Tenant(checks.name(name), base, zone, known_as, key, by, site)
     with open_database().transaction() as tx:
         tenants.add(tx, new)
         note(tx, "tenant-add", name, name)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from fhir_svc.auth.accounts import hash_password
+from fhir_svc.commands import checks
 from fhir_svc.commands.console import note, open_database
 from fhir_svc.store import accounts, tenants
 
@@ -27,16 +28,20 @@ def add_user(
     name: str, tenant_name: str, role: str, practitioner: str | None, licence: str | None, full_name: str | None
 ) -> None:
     """Add a person; the password is asked for, or read from standard input."""
+    checks.name(name)
     if role == "physician" and not (practitioner and licence):
         raise click.ClickException("a physician needs --practitioner and --licence")
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else input()
+    practitioner = checks.practitioner(practitioner) if practitioner else None
+    licence = checks.words(licence, "--licence") if licence else None
+    shown = name if full_name is None else checks.words(full_name, "--full-name")
+    password = _password()
     with open_database().transaction() as tx:
         if tenants.find(tx, tenant_name) is None:
             raise click.ClickException("there is no such tenant")
         accounts.add(
             tx,
             username=name,
-            name=full_name or name,
+            name=shown,
             tenant=tenant_name,
             role=role,
             password_hash=hash_password(password),
@@ -45,6 +50,15 @@ def add_user(
         )
         note(tx, "user-add", tenant_name, name)
     click.echo(f"{role} {name} added")
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    try:
+        return input()
+    except EOFError as failure:
+        raise click.ClickException("give the password on standard input") from failure
 
 
 @user.command("list")
@@ -61,6 +75,8 @@ def disable_user(name: str) -> None:
     """End an account; what it signed stays signed."""
     with open_database().transaction() as tx:
         found = accounts.by_username(tx, name)
+        if found is not None and found.disabled:
+            raise click.ClickException(f"{name} is disabled already")
         accounts.disable(tx, name)
         note(tx, "user-disable", found.tenant if found else "", name)
     click.echo(f"{name} disabled")
