@@ -38,7 +38,7 @@ OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.confte
 CHECKS = [
     *(f"tests/criteria/test_{name}.py" for name in ("knowledge", "site_values", "facts", "amendments", "moments")),
     *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources")),
-    *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls")),
+    *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls", "expiry")),
     *(f"tests/orders/test_{name}.py" for name in ("writes", "screening")),
 ]
 OF_ARTEFACTS = (
@@ -94,7 +94,7 @@ def _in_code(mutant: Mutant, _: Cases) -> str:
 def _in_artefacts(mutant: Mutant, cases: Cases) -> str:
     wrong, reader = mutant.apply(_artefacts()), import_module("fhir_svc.artefacts")
     real: Callable[[Any], Any] = reader.load_artefacts
-    reader.load_artefacts = lambda place: wrong if Path(place) == PROFILES else real(place)
+    reader.load_artefacts = lambda place: wrong if Path(place).resolve() == PROFILES else real(place)
     import_module(CHECKING).load_artefacts = reader.load_artefacts
     import_module(CHECKING).knowledge.cache_clear()
     return _by_load() or _by_cases(cases, mutant.about) or _by_tests(CHECKS)
