@@ -27,6 +27,7 @@ BOOLEAN = frozenset({
 })  # fmt: skip
 SAID_IN_MESSAGES, UNSAID, UNSURE = "yes", "?", "unsure"
 
+_COMPOSED = re.compile("[:=+,]")
 VERHOEFF_D = (
     "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
     "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
@@ -47,8 +48,12 @@ def is_loinc(term: str) -> bool:
 
 
 def is_snomed(concept: str) -> bool:
-    """Whether the check digit of a SNOMED CT identifier is right (Verhoeff)."""
-    check = 0
+    """Whether the check digit of a SNOMED CT identifier is right; of an expression (`a:b=c`) that of each."""
+    return all(map(_verhoeff, _COMPOSED.split(concept)))
+
+
+def _verhoeff(concept: str) -> bool:
+    check = 0 if concept else 1
     for place, digit in enumerate(reversed(concept)):
         if not digit.isdigit():
             return False

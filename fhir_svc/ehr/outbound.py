@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fhir_svc.ehr.replies import Json
 from fhir_svc.orders.terms import namespace
 
 ORDER = namespace("order")
+_PROVENANCE = "Provenance"
 _SERVERS_OWN = frozenset({"id", "meta", "text"})  # an EHR may set or make these anew
 
 
@@ -45,12 +46,21 @@ def shape(resource: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -
     It carries an identifier of ours, by which it is found again; our version and time of change are left out.
     """
     made: Json = _renamed(resource, names)
+    if made["resourceType"] == _PROVENANCE:
+        made |= {name: _once(made[name]) for name in ("target", "entity") if name in made}
     meta = {name: value for name, value in made.pop("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
     made = {"resourceType": made.pop("resourceType"), "id": made.pop("id"), **({"meta": meta} if meta else {}), **made}
     if identified(made) and not _own(made):
         ours = {"system": namespace(made["resourceType"]), "value": made["id"]}
         made["identifier"] = [*made.get("identifier", []), ours]
     return made
+
+
+def _once(listed: Iterable[Any]) -> list[Any]:
+    """The same without what has become alike: two versions of ours are one resource there."""
+    kept: list[Any] = []
+    kept.extend(one for one in listed if one not in kept)
+    return kept
 
 
 def _renamed(value: Any, names: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -77,7 +87,7 @@ def _own(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def identified(resource: Mapping[str, Any]) -> bool:
     """Can it carry an identifier of ours? A Provenance has none in R4."""
-    return bool(resource["resourceType"] != "Provenance")
+    return bool(resource["resourceType"] != _PROVENANCE)
 
 
 def condition(resource: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -51,7 +51,17 @@ def test_a_loinc_check_digit_is_checked(term, right):
 
 @pytest.mark.parametrize(
     ("concept", "right"),
-    [("44077006", True), ("44077007", False), ("241648003", False), ("394451000119106", True), ("a", False)],
+    [
+        ("44077006", True),
+        ("44077007", False),
+        ("241648003", False),
+        ("394451000119106", True),
+        ("a", False),
+        ("", False),
+        ("44077006:363698007=38864007", True),
+        ("44077006:363698007=38864008", False),
+        ("44077006:", False),
+    ],
 )
 def test_a_snomed_check_digit_is_checked(concept, right):
     assert is_snomed(concept) is right

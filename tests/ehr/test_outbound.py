@@ -37,6 +37,20 @@ def test_a_reference_that_stays_loses_our_version():
     assert shape(task, {})["focus"] == {"reference": "ServiceRequest/s"}
 
 
+def test_two_versions_that_a_provenance_is_about_are_one_resource_there():
+    versions = [{"reference": f"ServiceRequest/s/_history/{number}"} for number in (1, 2)]
+    entities = [{"role": "source", "what": one} for one in ({"reference": "Observation/o/_history/1"}, versions[0])]
+    again = {"role": "revision", "what": versions[1]}
+    signed = {"resourceType": "Provenance", "id": "p", "target": versions, "entity": [*entities, entities[1], again]}
+    told = shape(signed, {"ServiceRequest/s": {"reference": "ServiceRequest/7"}})
+    assert told["target"] == [{"reference": "ServiceRequest/7"}]
+    assert [(one["role"], one["what"]["reference"]) for one in told["entity"]] == [
+        ("source", "Observation/o"),
+        ("source", "ServiceRequest/7"),
+        ("revision", "ServiceRequest/7"),
+    ]
+
+
 def test_all_literal_references_are_found_once_each_place():
     assert list(references(FLAG)) == ["Patient/p1", "GuidanceResponse/g1"]
 

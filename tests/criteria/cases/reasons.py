@@ -24,6 +24,7 @@ from tests.criteria.cases.building import (
 from tests.criteria.cases.checking import Case
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+SADDLE = "44077006 44077006:363698007=38864007"
 BACK_PAIN = "279039007 M54.50"
 NEW = {"ctx-duration-weeks": (3, "wk")}
 FELL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
@@ -46,7 +47,7 @@ def icd(code):
 
 ROWS = {
     "R01": [
-        ("saddle numb", [calm({"rf-saddle-numbness": "yes"})], "44077006 R20.0"),
+        ("saddle numb", [calm({"rf-saddle-numbness": "yes"})], f"{SADDLE} R20.0"),
         ("cannot pass urine", [calm({"rf-bladder-change": "cannot-pass"})], "267064002 R33.9"),
         ("new leakage of urine", [calm({"rf-bladder-change": "new-leakage"})], "165232002 R32"),
         ("less feeling of the bladder", [calm({"rf-bladder-change": "reduced-sensation"})], "40492006"),
@@ -57,7 +58,7 @@ ROWS = {
         (
             "saddle and bladder",
             [calm({"rf-saddle-numbness": "yes", "rf-bladder-change": "new-leakage"})],
-            "44077006 R20.0 165232002 R32",
+            f"{SADDLE} R20.0 165232002 R32",
         ),
         ("a message tells it", [calm(), message("I wet myself this morning")], "165232002 R32"),
     ],
