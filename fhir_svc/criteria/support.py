@@ -18,6 +18,8 @@ from fhir_svc.criteria.tracing import DERIVED
 from fhir_svc.decision import Fact
 from fhir_svc.record import Stored
 
+Seen = tuple[str, int]
+"""A fact and the identity of a part of a condition, which live as long as the artefacts do."""
 Leaf = tuple[str, Node | None]
 """A fact made of the record, and the part of a condition that it makes true; None where it only takes part."""
 
@@ -39,6 +41,10 @@ def supports(case: Case, condition: Expression) -> tuple[Stored, ...]:
 
 def reports(case: Case, condition: Expression) -> Mapping[str, tuple[Stored, ...]]:
     """The facts that make a condition true, each with its sources: that of its value first."""
+    return case.once(("reports", condition.text), lambda: _reports(case, condition))
+
+
+def _reports(case: Case, condition: Expression) -> Mapping[str, tuple[Stored, ...]]:
     found: dict[str, dict[str, Stored]] = {}
     for name, part in _leaves(case, condition.node):
         own = found.setdefault(name, {})
@@ -58,13 +64,19 @@ def alternatives(case: Case, condition: Expression) -> Iterator[tuple[str, ...]]
 
 def with_reports(case: Case, facts: Iterable[Fact], found: Mapping[str, tuple[Stored, ...]]) -> tuple[Fact, ...]:
     """The same facts; those that decide with every report that says so, those made of others with what they rest on."""
-    return tuple(
-        replace(fact, sources=found.get(fact.name) or fact.sources or _below_it(case, fact.name)) for fact in facts
-    )
+    return tuple(_with(fact, found.get(fact.name) or fact.sources or _below_it(case, fact.name)) for fact in facts)
+
+
+def _with(fact: Fact, sources: tuple[Stored, ...]) -> Fact:
+    return fact if sources == fact.sources else replace(fact, sources=sources)
 
 
 def _below_it(case: Case, name: str) -> tuple[Stored, ...]:
     """The sources of the facts that a fact without sources is made of."""
+    return case.once(("below", name), lambda: _sources_below(case, name))
+
+
+def _sources_below(case: Case, name: str) -> tuple[Stored, ...]:
     leaves = _below(case, name, None, set())
     found = {stored.reference: stored for leaf, _ in leaves for stored in case.read(leaf).sources}
     return tuple(found[reference] for reference in sorted(found))
@@ -92,7 +104,7 @@ def _way(top: Action, action: Action) -> Iterator[Action]:
 
 def _leaves(case: Case, node: Node) -> Iterator[Leaf]:
     """The facts, down to those made of the record, that make a part of a condition true; none where it is not."""
-    seen: set[Leaf] = set()
+    seen: set[Seen] = set()
     for name, part in _names(case, node):
         yield from _below(case, name, part, seen)
 
@@ -108,12 +120,12 @@ def _names(case: Case, node: Node) -> Iterator[Leaf]:
         yield from _names(case, part)
 
 
-def _below(case: Case, name: str, part: Node | None, seen: set[Leaf]) -> Iterator[Leaf]:
+def _below(case: Case, name: str, part: Node | None, seen: set[Seen]) -> Iterator[Leaf]:
     """A fact; of one that is made of others, the facts that made it so."""
     declared = case.declarations.facts.get(name)
-    if declared is None or (name, part) in seen:
+    if declared is None or (name, id(part)) in seen:
         return
-    seen.add((name, part))
+    seen.add((name, id(part)))
     if declared.kind not in DERIVED or case.read(name).sources:
         yield name, part
         return
