@@ -8,7 +8,6 @@ it is made once, however many Tasks of that evaluation are late.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.errors import Conflict, PreconditionFailed
@@ -30,7 +29,6 @@ LEASE = timedelta(seconds=10)  # longer than the limit
 LIMIT = 8  # seconds until Celery kills the process
 _PAGE = 100
 _ESCALATED = "escalated"
-_DRAFTED = "ServiceRequest/"
 
 
 def run(equipment: Equipment, work_id: str) -> None:
@@ -85,14 +83,10 @@ def _call_again(equipment: Equipment, tx: Connection, tenant: str, task: Stored)
     flag = {"url": extension(_ESCALATED), "valueDateTime": moment(at)}
     marked["extension"] = [*marked.get("extension", ()), flag]
     marked["lastModified"] = moment(at)
-    earlier = _calls(tx, tenant, task)[:1] if _approval(task) else []
-    call = _again(earlier[0], task, at) if earlier else escalation.call(equipment.knowledge, task.content, at=at)
+    earlier = _calls(tx, tenant, task)[:1] if escalation.is_approval(task.content) else []
+    after = earlier[0].local if earlier else None
+    call = escalation.call(equipment.knowledge, task.content, at=at, after=after)
     _store(equipment, tx, tenant, "escalate", [Write(marked, task.version), Write(call)])
-
-
-def _approval(task: Stored) -> bool:
-    """Whether it is about a draft: what the evaluation said then is said again."""
-    return str(task.content.get("focus", {}).get("reference", "")).startswith(_DRAFTED)
 
 
 def _calls(tx: Connection, tenant: str, task: Stored) -> list[Stored]:
@@ -106,16 +100,6 @@ def _calls(tx: Connection, tenant: str, task: Stored) -> list[Stored]:
         for call in page.entries
         if any(escalation.CALL in codes(reason, reasons) for reason in call.content.get("reasonCode", ()))
     ]
-
-
-def _again(call: Stored, task: Stored, at: datetime) -> dict[str, Any]:
-    made = fresh(call.content)
-    made.pop("identifier", None)
-    return made | {
-        "id": escalation.identity(task.content),
-        "authoredOn": moment(at),
-        "replaces": [{"reference": call.local}],
-    }
 
 
 def _store(desk: Desk, tx: Connection, tenant: str, act: str, writes: list[Write]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fhir_svc.errors import Broken
@@ -18,7 +18,9 @@ from fhir_svc.record import Json
 
 CALL = "ON_CALL_NOTIFICATION"
 _CALLED_OUT = "stat"
-_LATE = "late"  # the wording of the call about what is late
+_LATE, _UNSIGNED = "late", "unsigned"  # the wordings of the call about a review, and about a draft
+_SINCE = "{since}"
+_DRAFT = "ServiceRequest/"
 
 
 def due(knowledge: Knowledge, task: Mapping[str, Any]) -> datetime | None:
@@ -43,19 +45,25 @@ def identity(task: Json) -> str:
     return derived("escalation", (task.get("reasonReference") or {}).get("reference") or own)
 
 
-def call(knowledge: Knowledge, task: Json, *, at: datetime) -> Resource:
-    """The call to the clinician on call about a late Task."""
+def is_approval(task: Json) -> bool:
+    """Whether a Task is about a draft."""
+    return str((task.get("focus") or {}).get("reference", "")).startswith(_DRAFT)
+
+
+def call(knowledge: Knowledge, task: Json, *, at: datetime, after: str | None = None) -> Resource:
+    """The call to the clinician on call about a late Task; `after`: the call that was made when it began to wait."""
     definition = knowledge.find("ActivityDefinition", f"message-{CALL.lower().replace('_', '-')}")
     if definition is None:
         raise Broken("a message reason has no ActivityDefinition", error="unknown-message")
     texts = [
-        *(parts(held, "text")[0] for held in extensions(definition, "wording") if parts(held, "reason") == [_LATE]),
+        *(text.replace(_SINCE, _since(task, at)) for text in _texts(definition, task)),
         *extensions(definition, "disclaimer"),
     ]
     return made(
         "CommunicationRequest",
         identity(task),
         identifier=[identifier("message", identity(task))],
+        replaces=[{"reference": after}] if after else [],
         status="active",
         priority=definition["priority"],
         subject=task["for"],
@@ -67,3 +75,15 @@ def call(knowledge: Knowledge, task: Json, *, at: datetime) -> Resource:
         sender=dict(SERVICE),
         reasonCode=[concept("message-reason", CALL, definition["title"])],
     )
+
+
+def _texts(definition: Json, task: Json) -> list[str]:
+    wanted = _UNSIGNED if is_approval(task) else _LATE
+    return [parts(held, "text")[0] for held in extensions(definition, "wording") if parts(held, "reason") == [wanted]]
+
+
+def _since(task: Json, at: datetime) -> str:
+    """From when on a Task has waited, in words for people; where it does not say, from the end of its time on."""
+    said = task.get("authoredOn") or task.get("restriction", {}).get("period", {}).get("end")
+    began = datetime.fromisoformat(said) if said else at
+    return began.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

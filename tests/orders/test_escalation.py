@@ -47,6 +47,22 @@ def test_the_call_is_valid_and_tells_the_clinician_on_call_where_to_look(knowled
     assert "in the inbox" in made["payload"][0]["contentString"]
 
 
+@pytest.mark.parametrize(
+    ("focus", "authored", "words"),
+    [
+        ("ServiceRequest/o1", "2026-03-10T13:01:00+02:00", "draft has waited unsigned since 2026-03-10 11:01 UTC"),
+        ("ServiceRequest/o1", None, "draft has waited unsigned since 2026-03-10 12:15 UTC"),
+        ("GuidanceResponse/g1", "2026-03-10T11:00:00.000Z", "it has been open since 2026-03-10 11:00 UTC"),
+    ],
+)
+def test_the_call_says_what_waits_and_since_when(knowledge, focus, authored, words):
+    late = task("stat", focus={"reference": focus}, **({"authoredOn": authored} if authored else {}))
+    made = escalation.call(knowledge, late, at=AT, after="CommunicationRequest/c1")
+    assert words in made["payload"][0]["contentString"]
+    assert made["replaces"] == [{"reference": "CommunicationRequest/c1"}]
+    assert "replaces" not in escalation.call(knowledge, late, at=AT)
+
+
 def test_late_tasks_of_one_evaluation_are_one_call_and_those_of_two_are_two(knowledge):
     named = [
         escalation.call(knowledge, task("stat", id=id_, **reason), at=AT)["id"]

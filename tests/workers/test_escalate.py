@@ -67,7 +67,10 @@ def test_a_most_urgent_draft_that_nobody_signed_in_time_is_called_out_once_more(
     assert due(store, equipment) == 1
     assert escalated(store)
     (again,) = (one for one in store.all("CommunicationRequest") if one.id != "c1")
-    assert again.content["payload"] == call()["payload"]
+    (said,) = (one["contentString"] for one in again.content["payload"])
+    written = datetime.fromisoformat(store.read("Task", "t1").content["restriction"]["period"]["end"])
+    assert f"unsigned since {written:%Y-%m-%d %H:%M} UTC" in said
+    assert again.content["about"] == [{"reference": "Task/t1"}]
     assert again.content["replaces"] == [{"reference": "CommunicationRequest/c1"}]
     assert store.counts() == {("write_back", "due"): 2, ("escalate", "done"): 1}
 
