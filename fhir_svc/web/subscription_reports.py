@@ -16,7 +16,7 @@ from fhir_svc.store.subscriptions import Subscription
 from fhir_svc.subscriptions import notices
 from fhir_svc.subscriptions.terms import CONTENT, EMPTY, FULL, ID_ONLY, OFFERED, PROFILE, SUBSCRIPTION
 from fhir_svc.web import negotiation, trail
-from fhir_svc.web.arguments import Arguments
+from fhir_svc.web.arguments import WORD, Arguments, require_valid
 from fhir_svc.web.arguments import read as read_arguments
 from fhir_svc.web.services import services
 from fhir_svc.web.subscription_rights import offered, own, subscriber
@@ -124,14 +124,15 @@ def _asked(*, once: Collection[str] = (), many: Collection[str] = ()) -> Argumen
         {"name": name, "valueString": value} for name, value in request.args.items(multi=True) if name != "_format"
     ]
     if request.method == "POST" and request.content_length != 0:
-        body = parse.read_json(negotiation.body(LARGEST), limit=LARGEST)
+        body = parse.read_json(negotiation.body(LARGEST), limit=LARGEST, root="Parameters")
+        require_valid(body, services().intake)
         read_arguments(body, once=once, many=many)
         given += body.get("parameter", [])
     return read_arguments({"resourceType": "Parameters", "parameter": given}, once=once, many=many)
 
 
 def _several(asked: Arguments, name: str) -> set[str]:
-    return {one for text in asked.words(name) for one in text.split(",")}
+    return {one for text in asked.words(name, (*WORD, "valueId")) for one in text.split(",")}
 
 
 def _number(asked: Arguments, name: str, default: int | None) -> int | None:

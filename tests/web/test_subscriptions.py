@@ -331,6 +331,15 @@ def test_the_status_of_all_or_some_is_a_searchset_of_parameters(home):
     assert get(home, "/$status?nonsense=1").status_code == 422
 
 
+@pytest.mark.parametrize("parameter", [[7], [{"name": ["id"]}], [{"name": "id", "valueId": 7}], "x", {"name": "id"}])
+def test_a_report_is_asked_for_with_valid_parameters(home, parameter):
+    body = {"resourceType": "Parameters", "parameter": parameter}
+    one = post(home, subscription()).json["id"]
+    for report in ("$status", f"{one}/$status", f"{one}/$events"):
+        answer = home.call("POST", f"/fhir/Subscription/{report}", body, client="north-one")
+        assert (answer.status_code, answer.json["resourceType"]) == (400, "OperationOutcome")
+
+
 def test_events_can_be_asked_for_by_their_numbers(home):
     made = post(home, subscription()).json
     put_through(home, made)
