@@ -16,7 +16,7 @@ from typing import Any
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.ehr.client import DEADLINE, EhrClient
 from fhir_svc.ehr.delivery import deliver
-from fhir_svc.ehr.outbound import shape
+from fhir_svc.ehr.outbound import concerns_them, shape
 from fhir_svc.ehr.replies import Copy, Never
 from fhir_svc.errors import Broken
 from fhir_svc.record import Stored
@@ -147,7 +147,7 @@ def _parcel(
 
 
 def _send(equipment: Equipment, client: EhrClient, parcel: _Parcel) -> Copy | None:
-    """None: the EHR takes no resources of this type."""
+    """None: the EHR takes no resources of this type, or has nothing that this one is about."""
     can = equipment.ehrs.capabilities.get(client)
     if parcel.newest.type not in can.writable:
         if parcel.newest.type in _OPTIONAL:
@@ -156,6 +156,8 @@ def _send(equipment: Equipment, client: EhrClient, parcel: _Parcel) -> Copy | No
     for local, patient in parcel.patients.items():
         parcel.names[local] = {"reference": f"Patient/{find_patient(client, parcel.tenant, patient)}"}
     wanted, *told = (shape(version.content, parcel.names) for version in parcel.versions)
+    if not concerns_them(wanted):
+        return None
     return deliver(client, can, wanted, known=_known(parcel.known), told=told, untried=parcel.untried)
 
 

@@ -90,6 +90,11 @@ def identified(resource: Mapping[str, Any]) -> bool:
     return bool(resource["resourceType"] != _PROVENANCE)
 
 
+def concerns_them(resource: Mapping[str, Any]) -> bool:
+    """Is it about anything that the EHR has? A Provenance of what stays here is not."""
+    return identified(resource) or any("reference" in one for one in resource["target"])
+
+
 def condition(resource: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The search that finds this resource in the EHR, whoever wrote it there: by our identifier.
 

@@ -5,19 +5,21 @@ The same decision over the same record gives the same bytes. What exists already
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fhir_svc.decision import Concern, Decision
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import measures, merging, notices, provenance, requests, tasks
 from fhir_svc.orders.definitions import key_of
-from fhir_svc.orders.identity import references
+from fhir_svc.orders.identity import derived, references
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import fresh
 from fhir_svc.orders.terms import extensions
 from fhir_svc.orders.trace import guidance
 from fhir_svc.orders.writes import Writes
-from fhir_svc.record import Record
+from fhir_svc.record import Record, Stored
+
+_SAID = ("Flag", "CommunicationRequest", "DetectedIssue")  # what goes to EHRs first: a Provenance is found by it there
 
 
 def write_down(
@@ -33,8 +35,8 @@ def write_down(
     """The resources of one evaluation: `submissions` are pairs of GuidanceResponse id and request identifier."""
     sheet = Sheet(decision, record, knowledge, scope, seed, subject, submissions)
     drafts = _take_back_and_draft(sheet)
-    for derived in measures.derived_observations(sheet):
-        sheet.create(derived)
+    for made_of in measures.derived_observations(sheet):
+        sheet.create(made_of)
     new = [*drafts, *_notify(sheet)]
     new += [task for task in merging.questions(sheet) if sheet.create(task)]
     for held, task in merging.answered(sheet):
@@ -114,16 +116,35 @@ def _resting_on(sheet: Sheet, names: set[str], drafts: Sequence[Resource]) -> li
 
 
 def _assert(sheet: Sheet) -> None:
-    """Provenance of the orders that the software drafted or refreshed, and of what it derived."""
-    targets = [
+    """Provenance of what the software drafted and derived, and of what it told people, each with its evidence."""
+    decision = sheet.decision
+    orders = [*decision.orders, *(kept.order for kept in decision.kept)]
+    evidence = references(source for order in orders for source in (*order.evidence, *order.attached))
+    told = references(_told_on(decision, sheet))
+    drafted, said = _versions(sheet, ("ServiceRequest", "Observation")), _versions(sheet, _SAID)
+    at, once = decision.at, sheet.requisition
+    if drafted:
+        sheet.create(provenance.asserted(drafted, evidence, identity=once, at=at))
+    if said:
+        sheet.create(provenance.asserted(said, told, identity=derived("Provenance", "said", once, sheet.at), at=at))
+
+
+def _versions(sheet: Sheet, kinds: Sequence[str]) -> list[str]:
+    """What was written of these types, in their order, as versioned references."""
+    written = [write for write in sheet.writes if write.resource["resourceType"] in kinds]
+    written.sort(key=lambda write: kinds.index(write.resource["resourceType"]))
+    return [
         f"{write.resource['resourceType']}/{write.resource['id']}/_history/{(write.version or 0) + 1}"
-        for write in sheet.writes
-        if write.resource["resourceType"] in {"ServiceRequest", "Observation"}
+        for write in written
     ]
-    if targets:
-        orders = [*sheet.decision.orders, *(kept.order for kept in sheet.decision.kept)]
-        evidence = references(source for order in orders for source in (*order.evidence, *order.attached))
-        sheet.create(provenance.asserted(targets, evidence, identity=sheet.requisition, at=sheet.decision.at))
+
+
+def _told_on(decision: Decision, sheet: Sheet) -> Iterator[Stored]:
+    """The reports behind Flags, messages and concerns."""
+    yield from (source for fact in sheet.facts(decision.red_flags) for source in fact.sources)
+    for message in decision.messages:
+        yield from message.grounds or sheet.grounds(message.rules)
+    yield from (source for concern in decision.concerns for fact in concern.facts for source in fact.sources)
 
 
 def _group(sheet: Sheet, new: Sequence[Resource]) -> str | None:

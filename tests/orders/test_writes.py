@@ -255,6 +255,19 @@ def test_the_software_says_what_it_asserted_from_which_evidence(rich, of):
     assert {"role": "source", "what": {"reference": "QuestionnaireResponse/q1/_history/1"}} in stated["entity"]
 
 
+def test_the_software_says_on_what_evidence_it_told_people(rich, of):
+    _, writes = rich
+    _, stated = of(writes, "Provenance")
+    kinds = [held["reference"].partition("/")[0] for held in stated["target"]]
+    written = [write.resource["resourceType"] for write in writes.writes]
+    told = ("Flag", "CommunicationRequest", "DetectedIssue")
+    assert kinds == [kind for kind in told for _ in range(written.count(kind))]
+    assert set(kinds) == set(told)
+    assert all(held["reference"].endswith("/_history/1") for held in stated["target"])
+    assert {"role": "source", "what": {"reference": "QuestionnaireResponse/q1/_history/1"}} in stated["entity"]
+    assert stated["agent"][0]["type"]["coding"][0]["code"] == "assembler"
+
+
 def test_the_same_input_gives_the_same_bytes(bench, want, safety_controls):
     def once():
         findings = bench.findings([want("MRI_L_WO", "stat", "R01")], controls=safety_controls("R13.unsafe"))

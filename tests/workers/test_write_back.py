@@ -344,6 +344,23 @@ def test_a_provenance_without_identifier_is_still_there_once(store, ehr, equipme
     assert done(store)
 
 
+@pytest.mark.parametrize(("about", "delivered"), [(["Flag/f1", "DetectedIssue/d1"], 1), (["DetectedIssue/d1"], 0)])
+def test_a_provenance_goes_where_something_that_it_is_about_has_gone(store, ehr, equipment, send, about, delivered):
+    flag = {"resourceType": "Flag", "id": "f1", "status": "active", "subject": {"reference": "Patient/p1"}}
+    send(flag | {"code": {"text": "a flag"}})
+    issue = {"resourceType": "DetectedIssue", "id": "d1", "status": "final", "patient": {"reference": "Patient/p1"}}
+    store.put(issue)
+    targets = [{"reference": f"{one}/_history/1"} for one in about]
+    send({"resourceType": "Provenance", "id": "v1", "target": targets, "recorded": "2026-01-01T00:00:00.000Z"})
+    assert len(ehr.all("Provenance")) == delivered
+    for copy in ehr.all("Provenance"):
+        first, second = copy["target"]
+        assert first["reference"].startswith("Flag/")
+        assert "/_history/" not in first["reference"]
+        assert second["identifier"]["value"] == "d1"
+    assert done(store)
+
+
 def test_a_worker_that_died_over_and_over_leaves_its_row_in_quarantine(store, ehr, equipment, draft):
     store.put(draft())
     row = store.add("write_back", "ServiceRequest/o1")
