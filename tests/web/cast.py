@@ -17,6 +17,8 @@ from fhir_svc.store import accounts, clients, tenants, tokens
 from fhir_svc.store.clients import Client
 from fhir_svc.store.database import Database
 from fhir_svc.store.tenants import Tenant
+from fhir_svc.web import observability
+from fhir_svc.web.services import EXTENSION, build
 
 FHIR = "application/fhir+json"
 EHR = "https://ehr.north.example/fhir"
@@ -119,11 +121,22 @@ class House:
 
 def make_house(template, built, directory, **changes):
     """A house on a copy of the prepared database."""
+    settings, database = _furniture(template, directory, **changes)
+    return House(create_app(settings, database=database, built=built), database)
+
+
+def furnish(template, built, directory, app):
+    """A house like that, in an app that another one has left."""
+    settings, database = _furniture(template, directory)
+    observability.configure_logs(settings.log_level)
+    app.extensions[EXTENSION] = build(settings, database, like=built)
+    return House(app, database)
+
+
+def _furniture(template, directory, **changes):
     path = directory / "fhir-svc.db"
     path.write_bytes(template.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    settings = make_settings(f"sqlite:///{path}", **changes)
-    return House(create_app(settings, database=database, built=built), database)
+    return make_settings(f"sqlite:///{path}", **changes), Database(f"sqlite:///{path}")
 
 
 def assertion(key=CLIENT_KEY, algorithm="ES384", *, header=None, **claims):

@@ -2,9 +2,10 @@
 
 import pytest
 
+from fhir_svc.app import create_app
 from fhir_svc.store.database import Database
 from fhir_svc.web.services import build
-from tests.web.cast import make_house, make_settings, prepare
+from tests.web.cast import furnish, make_house, make_settings, prepare
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +24,16 @@ def built(template):
     return build(make_settings(f"sqlite:///{template}"))
 
 
+@pytest.fixture(scope="session")
+def _app(template, built):
+    """The app of one test after the other: making its table of routes takes longer than a test."""
+    return create_app(make_settings(f"sqlite:///{template}"), built=built)
+
+
 @pytest.fixture
-def house(template, built, tmp_path):
+def house(template, built, _app, tmp_path):
     """A house of its own for a test."""
-    found = make_house(template, built, tmp_path)
+    found = furnish(template, built, tmp_path, _app)
     yield found
     found.close()
 
