@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from fhir_svc.errors import Conflict, Malformed, PreconditionFailed, Rejected
+from fhir_svc.errors import Conflict, Malformed, PreconditionFailed, Rejected, Unprocessable
 from fhir_svc.intake.submission import Entry, Submission, place_of
 from fhir_svc.record import Stored
-from fhir_svc.store import resources
+from fhir_svc.store import patients, resources
 from fhir_svc.store.database import Connection
 
 
@@ -64,6 +64,21 @@ def check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None)
         )
     if match is None and resources.read(tx, tenant, entry.type, entry.id or "") is not None:
         raise Conflict("The resource of this id does not meet the condition.", expression=entry.location)
+
+
+def check_replaced(tx: Connection, tenant: str, entry: Entry) -> None:
+    """A Patient is replaced by another one, which it does not replace itself, also through others."""
+    links = (entry.resource or {}).get("link", ()) if entry.type == "Patient" else ()
+    for index, link in enumerate(links):
+        kind, _, rest = link.get("other", {}).get("reference", "").partition("/")
+        if link.get("type") == "replaced-by" and kind == "Patient":
+            other = rest.partition("/")[0]
+            if entry.id in {other, patients.resolve(tx, tenant, other)}:
+                raise Unprocessable(
+                    "Link to a Patient that this one does not replace: the links lead in a circle.",
+                    expression=f"{entry.location}.link[{index}].other",
+                    error="link-circle",
+                )
 
 
 def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:

@@ -80,6 +80,7 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
         submission = settle(submission, found, receipt.reading)
     for entry in submission.writes:
         matching.check_preconditions(tx, receipt.tenant.name, entry)
+        matching.check_replaced(tx, receipt.tenant.name, entry)
     subject = _subject(tx, submission, receipt)
     start = Put(in_progress(subject, receipt), subject, ours=True, new=True) if subject else None
     done, moved = _carry_out(tx, submission, subject, existing, receipt, start)

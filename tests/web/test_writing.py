@@ -310,6 +310,32 @@ def test_an_unregistered_identifier_names_nobody(house):
     assert first.json["id"] != second.json["id"]
 
 
+def replaced(id_, other, number):
+    link = [{"type": "seealso", "other": {"reference": "Patient/z"}}]
+    link += [{"type": "replaced-by", "other": {"reference": f"Patient/{other}"}}] if other else []
+    return patient(number, id=id_, link=link)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        [("a", "a")],
+        [("a", "b"), ("b", "a")],
+        [("a", "b"), ("b", "c"), ("c", "a")],
+    ],
+)
+def test_a_patient_is_not_replaced_by_whom_it_replaces(house, links):
+    *before, (last, other) = links
+    house.call("PUT", f"/fhir/Patient/{last}", replaced(last, None, f"1{last}"))
+    for id_, into in before:
+        assert house.call("PUT", f"/fhir/Patient/{id_}", replaced(id_, into, f"1{id_}")).status_code == 201
+    answer = house.call("PUT", f"/fhir/Patient/{last}", replaced(last, other, f"1{last}"))
+    assert (answer.status_code, codes(answer)) == (422, ["link-circle"])
+    assert answer.json["issue"][0]["expression"] == ["Patient.link[1].other"]
+    kept = house.call("GET", f"/fhir/Patient/{last}").json["link"]
+    assert [one["type"] for one in kept] == ["seealso"]
+
+
 def test_a_reference_under_the_ehrs_own_address_means_its_patient(house):
     answer = house.call("POST", "/fhir/Observation", observation(f"{EHR}/Patient/p7"))
     assert answer.status_code == 201
