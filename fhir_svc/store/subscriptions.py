@@ -28,8 +28,8 @@ NOTIFY = "notify"
 class Subscription:
     """One client's subscription. `events`: the last number given out; `delivered`: the last that was taken.
 
-    `authorization` goes to the endpoint and nowhere else, and is sealed; `reason` is an error code; `failures` are those
-    in a row.
+    `authorization` goes to the endpoint and nowhere else, and is sealed; `reason` is an error code; `failures` are
+    those in a row.
     """
 
     tenant: str
