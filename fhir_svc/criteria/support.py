@@ -8,7 +8,6 @@ of the condition true: a fever that lasts is reported again by each measurement 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.declarations import Declaration
@@ -68,7 +67,8 @@ def with_reports(case: Case, facts: Iterable[Fact], found: Mapping[str, tuple[St
 
 
 def _with(fact: Fact, sources: tuple[Stored, ...]) -> Fact:
-    return fact if sources == fact.sources else replace(fact, sources=sources)
+    # built, not replaced: this happens for every fact of every rule
+    return Fact(fact.name, fact.value, fact.unit, fact.date, sources, fact.flags) if sources else fact
 
 
 def _below_it(case: Case, name: str) -> tuple[Stored, ...]:
