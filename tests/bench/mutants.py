@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -254,15 +256,16 @@ class _Flip(ast.NodeTransformer):
 
 
 def of_source(path: Path) -> Iterator[Mutant]:
-    """Every mistake in a module, as its mutated source."""
+    """Every mistake in a module; `apply` gives its source with it."""
     source = path.read_text(encoding="utf-8")
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    number = 0
-    while True:
+    for number in count():
         flip = _Flip(number)
-        tree = flip.visit(ast.parse(source))
+        flip.visit(ast.parse(source))
         if not flip.name:
             return
-        text = ast.unparse(ast.fix_missing_locations(tree))
-        yield Mutant(f"{path.relative_to(ROOT)} {flip.name}", lambda _, text=text: text, module=module)
-        number += 1
+        yield Mutant(f"{path.relative_to(ROOT)} {flip.name}", partial(_flipped, source, number), module=module)
+
+
+def _flipped(source: str, number: int, _: Any) -> str:
+    return ast.unparse(ast.fix_missing_locations(_Flip(number).visit(ast.parse(source))))
