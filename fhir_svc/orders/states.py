@@ -6,6 +6,7 @@ The states themselves are data in `transitions`. Resources come in as served and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from fhir_svc.orders.transitions import REPORTED, require_order, require_task
 from fhir_svc.record import Json
 
 Resource = dict[str, Any]
+_CODE = re.compile(r"\S+( \S+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def completed(
     if set(_codes(task)) != {"review"}:
         raise Unprocessable("Only a review is completed; a draft is signed or declined.", error="not-a-review")
     done = _task(task, "complete", at) | {"owner": by.json}
-    done["output"] = [_output("outcome", "valueCode", outcome)]
+    done["output"] = [_output("outcome", "valueCode" if _CODE.fullmatch(outcome) else "valueString", outcome)]
     done["output"] += [_output("closed-fact", "valueCode", fact) for fact in closed_facts]
     if note:
         done["note"] = [*done.get("note", ()), {"authorReference": by.json, "time": moment(at), "text": note}]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.web.cast import codes
+from tests.web.cast import codes, intake_form, patient
 from tests.web.drafting import LOINC, B, Ward
 from tests.web.test_acts import DRAFT_ACTS, digest_of
+from tests.web.test_operations import dry_run
 
 NO_FHIR = [
     ([{"name": ["x"]}], "Parameters.parameter[0].name"),
@@ -375,3 +376,26 @@ def test_a_plain_performer_is_taken_and_what_results_is_valid(ward, built, perfo
     assert [each["text"] for each in answer.json["note"][1:]] == ["Claustrophobic"]
     assert session.sign(draft, digest_of(session, draft, 2), etag=2).status_code == 200
     assert built.intake.whole().check_r4(dict(ward.read("ServiceRequest", draft).content)) == []
+
+
+def test_an_outcome_in_free_words_is_kept_as_said_and_what_results_is_valid(ward, built):
+    task, words = ward.review(), "Seen  today.\nNo numbness"
+    answer = ward.session().act(f"Task/{task}/$complete", {"name": "outcome", "valueString": words}, etag=1)
+    assert (answer.status_code, answer.json["output"][0]["valueString"]) == (200, words)
+    assert built.intake.whole().check_r4(answer.json) == []
+    assert "No numbness" in ward.session().page(f"/inbox/reviews/{task}").text
+
+
+def test_a_draft_as_the_criteria_write_it_may_come_back_whole(ward):
+    written = dry_run(ward.house, patient(id="p1"), intake_form(id="f1")).json["entry"]
+    drafts = [entry["resource"] for entry in written if entry["resource"]["resourceType"] == "ServiceRequest"]
+    session, guidance = ward.session(), ward.guidance()
+    assert len(drafts) > 1
+    for draft in drafts:
+        local = f"ServiceRequest/{draft['id']}"
+        ward.store(draft)
+        ward.task("approve", local, guidance, priority=draft["priority"])
+        whole = session.browser.get(f"/fhir/{local}").json
+        assert codes(revise(session, draft["id"], **whole)) == ["nothing-changed"]
+        noted = revise(session, draft["id"], **whole | {"note": [*whole["note"], {"text": "Seen"}]})
+        assert (noted.status_code, noted.json["note"][:-1]) == (200, whole["note"])
