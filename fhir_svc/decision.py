@@ -24,7 +24,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A case feature. `value` None is unknown. `unit` is UCUM; `date` the FHIR dateTime of the deciding source."""
+    """A case feature. `value` None is unknown. `unit` is UCUM; `date` the FHIR dateTime of the deciding source.
+
+    `unknown` says how it is unknown though its sources are there: `unsure`, `unusable` or `unknown`.
+    """
 
     name: str
     value: Value | None = None
@@ -32,6 +35,7 @@ class Fact:
     date: str | None = None
     sources: tuple[Stored, ...] = ()
     flags: frozenset[str] = frozenset()
+    unknown: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ class Reading:
 
     def fact(self, name: str) -> Fact:
         """The same as a fact of the trace."""
-        return Fact(name, shown(self.value, whole=self.whole), self.unit, self.date, self.sources, self.flags)
+        unknown = "unsure" if self.unsure else "unusable" if self.unusable else "unknown"
+        value = shown(self.value, whole=self.whole)
+        return Fact(name, value, self.unit, self.date, self.sources, self.flags, unknown)
 
 
 UNKNOWN = Reading()

@@ -143,10 +143,16 @@ def _default(knowledge: Knowledge, purpose: str) -> tuple[str, int] | None:
 
 
 @lru_cache(maxsize=16)
+def declared_facts(knowledge: Knowledge) -> Mapping[str, Json]:
+    """The declaration of every fact of every Library, by name."""
+    declared = [held for library in knowledge.all("Library") for held in extensions(library, "fact")]
+    return {parts(held, "name")[0]: held for held in declared}
+
+
+@lru_cache(maxsize=16)
 def fact_titles(knowledge: Knowledge) -> Mapping[str, str]:
     """What every fact of every Library is called, by name."""
-    declared = [held for library in knowledge.all("Library") for held in extensions(library, "fact")]
-    return {parts(held, "name")[0]: title for held in declared for title in parts(held, "title")}
+    return {name: title for name, held in declared_facts(knowledge).items() for title in parts(held, "title")}
 
 
 @lru_cache(maxsize=16)

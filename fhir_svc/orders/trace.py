@@ -7,16 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from fhir_svc.decision import Decision, Fact, RuleOutcome, Value
-from fhir_svc.orders.definitions import questions
+from fhir_svc.orders.requirements import required
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import moment
-from fhir_svc.orders.terms import BASE, system
+from fhir_svc.orders.terms import system
 
 
 def guidance(sheet: Sheet, result: str | None) -> tuple[Resource, ...]:
     """One finished GuidanceResponse per submission; `result` is the RequestGroup."""
     parameters = trace(sheet.decision)
-    missing = [_requirement(name, sheet) for name in sheet.decision.missing]
+    missing = [each for name in sheet.decision.missing for each in required(sheet.knowledge, name)]
     status = "data-required" if sheet.decision.data_required else "success"
     return tuple(
         made(
@@ -57,10 +57,10 @@ def _rule(rule: RuleOutcome) -> Iterator[Resource]:
 
 
 def _fact(fact: Fact) -> Iterator[Resource]:
+    """Every fact has a value: of an unknown one whose sources are there the code that says how it is unknown."""
     yield {"name": "name", "valueCode": fact.name}
-    if fact.value is not None:
-        yield {"name": "value", **typed(fact.value)}
-    if fact.unit:
+    yield {"name": "value", **typed(fact.unknown if fact.value is None else fact.value)}
+    if fact.unit and fact.value is not None:
         yield {"name": "unit", "valueCode": fact.unit}
     if fact.date:
         yield {"name": "date", "valueDateTime": fact.date}
@@ -78,9 +78,3 @@ def typed(value: Value) -> Resource:
     if isinstance(value, datetime):
         return {"valueDateTime": moment(value)}
     return {"valueCode": value}
-
-
-def _requirement(name: str, sheet: Sheet) -> Resource:
-    form, _ = questions(sheet.knowledge).get(name, (None, ""))
-    kind, path = ("QuestionnaireResponse", "item.linkId") if form else ("Observation", "code")
-    return {"type": kind, "codeFilter": [{"path": path, "code": [{"system": form or f"{BASE}/fact", "code": name}]}]}

@@ -18,6 +18,7 @@ from tests.criteria.cases.building import (
     condition,
     day,
     message,
+    patient,
     series,
     temperature,
     weight,
@@ -192,6 +193,52 @@ def test_what_is_missing_is_named_in_the_trace_and_asked_for():
     assert any("ASK_MISSING" in json.dumps(each["reasonCode"]) for each in asked)
 
 
+MEASURE = f"{B}/CodeSystem/measure"
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "type_", "filters"),
+    [
+        (
+            [calm({"rf-saddle-numbness": None})],
+            "rf-saddle-numbness",
+            "QuestionnaireResponse",
+            {"item.linkId": {(f"{B}/Questionnaire/lbp-lss-intake", "rf-saddle-numbness")}},
+        ),
+        (
+            [calm()],
+            "steps-decline",
+            "Observation",
+            {"code": {("http://loinc.org", "41950-7")}},
+        ),
+        (
+            [calm()],
+            "rising-sessions",
+            "Observation",
+            {"code": {(MEASURE, "distal-symptom-level")}},
+        ),
+        ([patient(born=None), calm({"rf-trauma": "minor"})], "age", "Patient", {}),
+    ],
+)
+def test_missing_data_is_asked_for_in_codes_that_an_ehr_has(given, name, type_, filters):
+    asked = run(record_of(given)).evaluation.guidance[0]["dataRequirement"]
+    (about,) = [each for each in asked if each["extension"][0]["valueCode"] == name]
+    assert about["type"] == type_
+    held = {
+        each["path"]: {(code["system"], code["code"]) for code in each["code"]} for each in about.get("codeFilter", ())
+    }
+    assert {path: codes & held.get(path, set()) for path, codes in filters.items()} == filters
+    assert about.get("mustSupport", []) == (["birthDate"] if type_ == "Patient" else [])
+    served = {
+        f"{B}/Questionnaire/lbp-lss-intake",
+        f"{B}/Questionnaire/lbp-lss-walk",
+        MEASURE,
+        f"{B}/CodeSystem/order-key",
+    }
+    systems = {code["system"] for each in asked for held in each.get("codeFilter", ()) for code in held["code"]}
+    assert all(system in served for system in systems if system.startswith(B))
+
+
 def test_a_rule_names_the_facts_that_decided_it_with_their_sources():
     decided = facts(seen("cauda equina and a pacemaker"), "R01")
     assert (
@@ -202,6 +249,32 @@ def test_a_rule_names_the_facts_that_decided_it_with_their_sources():
     cited = json.dumps(measured, default=str)
     assert "Observation/observation-" in cited
     assert "38.6" in cited
+
+
+UNKNOWN = [
+    ("don't know", [woman(), calm(WISH | {"ctx-pregnant": "unknown"})], "R14", "ctx-pregnant", "unsure"),
+    ("unsure of a red flag", [calm({"rf-saddle-numbness": "unsure"})], "R01", "rf-saddle-numbness", "unsure"),
+    ("an unknown unit", [calm(), weight(12, day(3), unit="stone")], "R31", "weight-now", "unusable"),
+    ("implausible", [calm(), weight(1200, day(3))], "R31", "weight-now", "unusable"),
+    ("an odd gender", [patient(sex="other"), calm(WISH)], "R14", "sex", "unknown"),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "rule_id", "name", "word"), [each[1:] for each in UNKNOWN], ids=[each[0] for each in UNKNOWN]
+)
+def test_a_fact_that_is_unknown_though_it_was_told_says_how(given, rule_id, name, word):
+    shown = facts(run(record_of(given)), rule_id)[name]
+    assert shown["value"] == {"name": "value", "valueCode": word}
+    assert "unit" not in shown
+    assert shown["source"]["valueReference"]["reference"].endswith("/_history/1")
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_every_fact_of_the_trace_has_a_value(name):
+    result = seen(name)
+    for each in RULES:
+        assert all("value" in inner for inner in facts(result, each).values())
 
 
 def test_a_measured_fever_is_evidence_of_its_drafts():

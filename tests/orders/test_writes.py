@@ -100,7 +100,8 @@ def test_the_trace_lists_level_flags_and_every_rule(rich):
         {"name": "date", "valueDateTime": "2026-03-10"},
         {"name": "source", "valueReference": {"reference": "QuestionnaireResponse/q1/_history/1"}},
     ]
-    assert [part["name"] for part in rules["R01"][4]["part"]] == ["name", "date"]
+    assert [part["name"] for part in rules["R01"][4]["part"]] == ["name", "value", "date"]
+    assert rules["R01"][4]["part"][1] == {"name": "value", "valueCode": "unknown"}
     assert {"name": "value", "valueInteger": 72} in rules["R01"][5]["part"]
     assert {"name": "value", "valueDecimal": Decimal("7.50")} in rules["R31"][3]["part"]
 

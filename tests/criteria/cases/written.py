@@ -106,7 +106,8 @@ def issues(written: Sequence[Resource], _at: datetime = T) -> list[str]:
 def wanted(written: Sequence[Resource], _at: datetime = T) -> list[str]:
     """The facts that are missing."""
     (guidance,) = of_type(written, "GuidanceResponse")
-    return [each["codeFilter"][0]["code"][0]["code"] for each in guidance.get("dataRequirement", ())]
+    named = [each["extension"][0]["valueCode"] for each in guidance.get("dataRequirement", ())]
+    return list(dict.fromkeys(named))
 
 
 def why(written: Sequence[Resource], _at: datetime = T) -> list[str]:
