@@ -37,7 +37,7 @@ PROFILES = ROOT / "profiles"
 OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.conftest")
 CHECKS = [
     *(f"tests/criteria/test_{name}.py" for name in ("site_values", "facts", "knowledge", "amendments", "moments")),
-    *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources")),
+    *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources", "concept_properties")),
     *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls", "expiry")),
     *(f"tests/orders/test_{name}.py" for name in ("writes", "screening")),
 ]

@@ -56,6 +56,13 @@ def test_a_blocker_is_cleared_by_the_answers_that_clear_it(blocker):
     assert [code for name, code in held if name == "clears"] == clearing
 
 
+@pytest.mark.parametrize(("blocker", "stands"), [("mr-screening", True), ("pregnancy-check", False)])
+def test_an_answer_about_the_scanner_stands_for_later_drafts_and_one_about_pregnancy_does_not(blocker, stands):
+    stated = [dict(parts) for parts in said(APPROVE, "screening") if ("blocker", blocker) in parts]
+    assert stated
+    assert {bool(each.get("standing")) for each in stated} == {stands}
+
+
 @pytest.mark.parametrize("answer", [code for code, held in properties("answer").items() if held])
 def test_an_answer_that_is_a_finding_is_coded_as_this_finding_on_an_order(answer):
     indications = [parts for parts in said(INDICATIONS, "indication") if ("value", answer) in parts]
