@@ -63,10 +63,19 @@ def address(given: str, what: str) -> str:
     return given.rstrip("/")
 
 
-def key_set_address(given: str) -> str:
-    """The https address of a key set; one that is fetched from public addresses only."""
+def ehr_address(given: str) -> str:
+    """The base address of an EHR; plain http elsewhere, as behind a site's own encryption, is taken with a warning."""
     parts = _parts(given)
-    if parts is None or parts.scheme != "https" or not _is_public(str(parts.hostname)):
+    if parts is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        click.echo("warning: --ehr is plain http: see to it that the way to the EHR is encrypted", err=True)
+        return address(f"https{given.removeprefix('http')}", "--ehr").replace("https", "http", 1)
+    return address(given, "--ehr")
+
+
+def key_set_address(given: str) -> str:
+    """The https address of a key set: a public one, or on this machine for the demonstration; no other is fetched."""
+    parts = _parts(given)
+    if parts is None or parts.scheme != "https" or not _may_be_fetched(str(parts.hostname)):
         raise click.ClickException("--jwks is a file, or an https address that is public: no other is fetched")
     return given
 
@@ -81,12 +90,12 @@ def _parts(given: str) -> SplitResult | None:
     return None if odd or not usable or parts.username is not None else parts
 
 
-def _is_public(host: str) -> bool:
-    """Whether a host may be public: a name that is not this machine's, or a public address."""
+def _may_be_fetched(host: str) -> bool:
+    """Whether a host is a name, this machine, or a public address."""
     try:
-        return ipaddress.ip_address(host).is_global
+        return ipaddress.ip_address(host).is_global or host in LOOPBACK
     except ValueError:
-        return host not in LOOPBACK and not host.endswith(".localhost")
+        return True
 
 
 def private_key(path: str) -> str:

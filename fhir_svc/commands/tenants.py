@@ -44,7 +44,7 @@ def add_tenant(
     known_as = None if ehr_client is None else checks.words(ehr_client, "--ehr-client")
     key = None if ehr_key is None else checks.private_key(ehr_key)
     by = tuple(checks.uri(one, "--identifier-system") for one in systems)
-    base, zone = checks.address(ehr, "--ehr"), read_zone(timezone)
+    base, zone = checks.ehr_address(ehr), read_zone(timezone)
     site = read_values(configuration.profiles_dir(), values)
     new = Tenant(checks.name(name), base, zone, known_as, key, by, site)
     with open_database().transaction() as tx:
