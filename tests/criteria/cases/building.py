@@ -28,7 +28,12 @@ def _items(name: str) -> dict[str, Resource]:
     form = json.loads((PROFILES / "Questionnaire" / f"{name}.json").read_text())
     nested = [(item, item["linkId"]) for item in form["item"] if item["type"] != "group"]
     nested += [(item, group["linkId"]) for group in form["item"] for item in group.get("item", ())]
-    return {item["linkId"]: item | {"group": group} for item, group in nested}
+    return {item["linkId"]: item | {"group": group, "systems": _systems(item)} for item, group in nested}
+
+
+def _systems(item: Resource) -> dict[str, str]:
+    """The system of each option's code."""
+    return {option["valueCoding"]["code"]: option["valueCoding"]["system"] for option in item.get("answerOption", ())}
 
 
 ITEMS = {name: _items(name) for name in ("lbp-lss-intake", "lbp-lss-walk")}
@@ -148,7 +153,7 @@ def _answer(item: Resource, value: Any) -> Resource:
         return {"valueDecimal": Decimal(str(value))}
     if item["type"] == "integer":
         return {"valueInteger": value}
-    options = {option["valueCoding"]["code"]: option["valueCoding"]["system"] for option in item["answerOption"]}
+    options = item["systems"]
     code = next(code for code in (value, WORDS.get(value), PREGNANCY.get(value)) if code in options)
     return {"valueCoding": {"system": options[code], "code": code}}
 
