@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from fhir_svc.criteria.usable import Measures
 from fhir_svc.errors import Issue, Rejected
 from fhir_svc.intake.shapes import Shapes
 
@@ -55,7 +56,7 @@ class Reading:
     `new_id` gives the id of a resource that was POSTed; `at` is the moment of receipt (aware); `own_bases` are the base
     URLs under which an absolute reference means one of this tenant's ids (ours and its EHR's); `questionnaires` maps
     `url|version` to the Questionnaires we know; `profiles` are the canonical URLs of our own profiles, `shapes` what
-    those of whole resources say.
+    those of whole resources say; `measures` knows the values that the criteria can use.
     """
 
     conformance: Conformance
@@ -65,6 +66,7 @@ class Reading:
     questionnaires: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profiles: Collection[str] = ()
     shapes: Shapes = field(default_factory=Shapes)
+    measures: Measures = field(default_factory=Measures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class Fault(Enum):
     REFERENCE_UNRESOLVED = ("reference-unresolved", "not-found", 422)
     REFERENCE_KEPT = ("reference-kept", "informational", 200)
     TIME_FUTURE = ("time-future", "business-rule", 422)
+    VALUE_NOT_USED = ("value-not-used", "informational", 200)
     ENTRY_IGNORED = ("entry-ignored", "informational", 200)
 
     @property

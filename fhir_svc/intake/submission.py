@@ -220,6 +220,8 @@ def _accept(
     for entry in writes:
         if entry.resource is not None:
             entry.resource["id"] = entry.id
+        if entry.type == "Observation":
+            _say_unused(entry, reading, faults)
     asked = dict.fromkeys(
         q for entry, places in zip(writes, spots, strict=True) for _, q in subject.asked(entry, places)
     )
@@ -234,3 +236,13 @@ def _check_content(entry: Entry, reading: Reading, faults: Faults) -> None:
     reading.shapes.check(resource, entry.location, faults)
     if entry.type == "QuestionnaireResponse":
         answers.check_named(resource, reading.questionnaires, entry.location, faults)
+
+
+def _say_unused(entry: Entry, reading: Reading, faults: Faults) -> None:
+    """Tell whoever sends a value that the criteria can't use: it is kept all the same."""
+    for place, unit in reading.measures.unused(entry.resource or {}):
+        text = (
+            "Kept, and unknown to the criteria: they read a plausible number without comparator, in the UCUM unit "
+            f"{unit} or another of its kind."
+        )
+        faults.add(Fault.VALUE_NOT_USED, text, f"{entry.location}.{place}")

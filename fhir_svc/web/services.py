@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from fhir_svc.artefacts import load_artefacts
 from fhir_svc.auth.oauth import Authority
+from fhir_svc.criteria.usable import Measures
 from fhir_svc.ehr.jwks import KeySets
 from fhir_svc.intake.conformance import Conformance
 from fhir_svc.intake.shapes import Shapes
@@ -42,6 +43,7 @@ class Intake:
     questionnaires: Mapping[str, Mapping[str, Any]]
     profiles: frozenset[str]
     shapes: Shapes
+    measures: Measures
     whole: Callable[[], Conformance]
 
     def reading(self, at: datetime, *, own_bases: Collection[str], new_id: Callable[[], str]) -> Reading:
@@ -54,6 +56,7 @@ class Intake:
             questionnaires=self.questionnaires,
             profiles=self.profiles,
             shapes=self.shapes,
+            measures=self.measures,
         )
 
 
@@ -93,14 +96,15 @@ def build(settings: Settings, database: Database | None = None, *, like: Service
 
 def _load(settings: Settings) -> tuple[Knowledge, Intake, str]:
     artefacts = load_artefacts(settings.profiles_dir)
+    knowledge = Knowledge(artefacts)
     intake = Intake(
         _compiled(settings.profiles_dir / SCHEMA),
         _by_canonical(artefacts, "Questionnaire"),
         _profiles(artefacts),
         Shapes(artefacts),
+        Measures(each.declarations for each in knowledge.pathways.values()),
         partial(_compiled, settings.profiles_dir / WHOLE_SCHEMA),
     )
-    knowledge = Knowledge(artefacts)
     return knowledge, intake, f"{knowledge.plan['url']}|{knowledge.plan['version']}"
 
 

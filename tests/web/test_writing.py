@@ -533,6 +533,48 @@ def test_a_conditional_update_never_overwrites_what_its_condition_does_not_match
     assert (answer.status_code, codes(answer)) == (409, ["conflict"])
 
 
+UCUM = "http://unitsofmeasure.org"
+
+
+def measured(value, unit="Cel", code="8310-5", **more):
+    quantity = {"value": value, "unit": unit, "system": UCUM, "code": unit} | more
+    return observation(code={"coding": [{"system": "http://loinc.org", "code": code}]}, valueQuantity=quantity)
+
+
+def _without_value(given):
+    return {name: value for name, value in given.items() if name != "valueQuantity"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (measured(38.5), []),
+        (measured(101, "[degF]"), []),
+        (measured(311, "K"), []),
+        (measured(38.5, "furlong"), ["value-not-used"]),
+        (measured(38.5, comparator="<"), ["value-not-used"]),
+        (measured(385), ["value-not-used"]),
+        (_without_value(measured(38.5)), ["value-not-used"]),
+        (measured(80, "kg", "29463-7"), []),
+        (measured(12, "stone", "29463-7"), ["value-not-used"]),
+        (measured(12, "furlong", "8302-2"), []),
+        (measured(38.5, "furlong") | {"status": "entered-in-error"}, []),
+    ],
+)
+def test_whoever_sends_a_value_that_the_criteria_can_not_use_is_told_and_it_is_kept(house, given, told):
+    prefer = {"Prefer": "return=OperationOutcome"}
+    answer = house.call("POST", "/fhir/Observation", given, headers=prefer)
+    assert answer.status_code == 201
+    assert codes(answer) == ["stored", *told]
+    bundle = house.call("POST", "/fhir", transaction(("POST", "Observation", given | {"note": [{"text": "again"}]})))
+    (issues,) = [one["response"]["outcome"]["issue"] for one in bundle.json["entry"]]
+    assert [issue["details"]["coding"][0]["code"] for issue in issues] == ["stored", *told]
+    for one, place in ((answer.json["issue"], "Observation"), (issues, "Bundle.entry[0].resource")):
+        assert [(issue["code"], issue["expression"]) for issue in one[1:]] == [
+            ("informational", [f"{place}.value"]) for _ in told
+        ]
+
+
 def test_whoever_sends_a_late_version_is_told_unless_they_asked_for_something_else(house):
     def put(at, status, **headers):
         body = observation(id="o1", status=status, meta={"lastUpdated": at})
