@@ -67,8 +67,10 @@ def with_reports(case: Case, facts: Iterable[Fact], found: Mapping[str, tuple[St
 
 
 def _with(fact: Fact, sources: tuple[Stored, ...]) -> Fact:
+    if not sources or sources == fact.sources:
+        return fact
     # built, not replaced: this happens for every fact of every rule
-    return Fact(fact.name, fact.value, fact.unit, fact.date, sources, fact.flags, fact.unknown) if sources else fact
+    return Fact(fact.name, fact.value, fact.unit, fact.date, sources, fact.flags, fact.unknown)
 
 
 def _below_it(case: Case, name: str) -> tuple[Stored, ...]:

@@ -191,6 +191,8 @@ def _settled(
     said |= dict.fromkeys(passage.rules - said.keys(), Outcome.NOT_MET)
     return [
         replace(rule, outcome=said.get(rule.id, rule.outcome), facts=(*shown.get(rule.id, ()), *rule.facts))
+        if rule.id in said
+        else rule
         for rule in rules.values()
     ]
 

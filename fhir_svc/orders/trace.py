@@ -43,15 +43,30 @@ def trace(decision: Decision) -> Resource:
         found.append({"name": "triage-level", "valueCode": decision.level})
     flags = ({"system": system("review-flag"), "code": flag} for flag in decision.flags)
     found += [{"name": "flag", "valueCoding": flag} for flag in flags]
-    found += [{"name": "rule", "part": list(_rule(rule))} for rule in decision.rules]
+    told = _Told()
+    found += [{"name": "rule", "part": list(_rule(rule, told))} for rule in decision.rules]
     return {"resourceType": "Parameters", "id": "trace", **({"parameter": found} if found else {})}
 
 
-def _rule(rule: RuleOutcome) -> Iterator[Resource]:
+class _Told:
+    """The parts that tell a fact, made once: many rules share a fact."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Resource] = {}
+
+    def of(self, fact: Fact) -> Resource:
+        """The parameter of this fact; `fact` outlives this."""
+        made = self._made.get(id(fact))
+        if made is None:
+            made = self._made[id(fact)] = {"name": "fact", "part": list(_fact(fact))}
+        return made
+
+
+def _rule(rule: RuleOutcome, told: _Told) -> Iterator[Resource]:
     yield {"name": "id", "valueString": rule.id}
     yield {"name": "outcome", "valueCode": rule.outcome.value}
     yield {"name": "title", "valueString": rule.title}
-    yield from ({"name": "fact", "part": list(_fact(fact))} for fact in rule.facts)
+    yield from map(told.of, rule.facts)
     yield from ({"name": "missing", "valueCode": name} for name in rule.missing)
     yield {"name": "citation", "valueString": rule.citation}
 
