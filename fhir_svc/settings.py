@@ -18,10 +18,11 @@ from joserfc.jwk import ECKey
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fhir_svc.loopback import LOOPBACK
+
 PREFIX: Final = "FHIR_SVC_"
 FROM_FILE: Final = "_FILE"
 SECRETS: Final = frozenset({"database_url", "broker_url", "signing_key", "audit_key", "metrics_token"})
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SHORTEST_KEY: Final = 32  # characters: an HMAC key below 256 bits could be searched for
 CURVE: Final = "P-384"  # ES384 is the one algorithm of our signatures
 

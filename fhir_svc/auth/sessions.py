@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from flask import Request, Response
 
 from fhir_svc.auth.actor import Actor, Role
-from fhir_svc.settings import LOOPBACK, Settings
+from fhir_svc.loopback import LOOPBACK
+from fhir_svc.settings import Settings
 from fhir_svc.store import accounts, sessions
 from fhir_svc.store.accounts import Account
 from fhir_svc.store.database import Connection, Database, now

@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 
 from fhir_svc.auth import assertion, scopes
 from fhir_svc.errors import Broken
-from fhir_svc.settings import LOOPBACK
+from fhir_svc.loopback import LOOPBACK
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._@]{0,63}")
 FHIR_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")

@@ -25,7 +25,7 @@ from fhir_svc.demo import cast
 from fhir_svc.demo.ehr_client import direct, fetch_token
 from fhir_svc.demo.parts import Part, free_port, listening, python
 from fhir_svc.errors import FhirSvcError
-from fhir_svc.settings import LOOPBACK
+from fhir_svc.loopback import LOOPBACK
 from fhir_svc.store import work
 from fhir_svc.store.database import Database, now
 

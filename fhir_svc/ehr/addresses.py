@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+from fhir_svc.loopback import LOOPBACK
+
 PORTS: Final = {"https": 443, "http": 80}
 _SPELLING: Final = re.compile(
     r"https?://(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?"

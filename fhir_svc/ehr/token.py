@@ -20,6 +20,7 @@ from joserfc.jwk import ECKey, RSAKey
 from fhir_svc.ehr.line import Line
 from fhir_svc.ehr.replies import NotNow, check
 from fhir_svc.errors import Broken
+from fhir_svc.loopback import LOOPBACK
 
 SCOPE = " ".join(
     [f"system/{type_}.cruds" for type_ in ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")]
@@ -28,7 +29,6 @@ SCOPE = " ".join(
 _ASSERTION_SECONDS = 240  # SMART allows five minutes; one is left for clocks that differ
 _RENEW_BEFORE = 30.0  # seconds before its end at which a token is not used for another delivery
 _SMALL = 64_000
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _LETTERS = {"read": "rs", "write": "cud", "*": "cruds"}
 _SCOPE = re.compile(r"system/(\w+|\*)\.(read|write|\*|c?r?u?d?s?)")
 
@@ -135,7 +135,7 @@ class BackendServices:
         raw = line.exchange("GET", place, headers={"Accept": "application/json"}, limit=_SMALL)
         url = (check(raw, writing=False).json() or {}).get("token_endpoint")
         parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-        loopback = parts.hostname in _LOOPBACK and urlsplit(self._base).hostname in _LOOPBACK
+        loopback = parts.hostname in LOOPBACK and urlsplit(self._base).hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
             raise Broken("the EHR names no usable token endpoint", error="ehr-token-endpoint")
         return str(url)

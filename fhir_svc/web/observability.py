@@ -20,7 +20,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from fhir_svc.errors import Forbidden
-from fhir_svc.settings import LOOPBACK, Settings
+from fhir_svc.loopback import LOOPBACK
+from fhir_svc.settings import Settings
 from fhir_svc.store import work_watch
 from fhir_svc.store.database import Database
 from fhir_svc.web.services import services
