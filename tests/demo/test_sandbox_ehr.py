@@ -54,7 +54,7 @@ def test_twenty_conditional_creates_at_once_make_one(base):
 
 
 def test_the_race_doubles_a_conditional_create(base):
-    fault(base, race=0.3, type="ServiceRequest", method="POST")
+    fault(base, race=2, type="ServiceRequest", method="POST")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: post(base, **CONDITION), range(2)))
     assert stored(base) == 2
