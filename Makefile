@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 	  && $(BIN)/pip install -q --no-deps --no-build-isolation --editable . ; }
 	@touch $@
 
-.PHONY: demo serve test lint types bench chaos mutation lock
+.PHONY: demo serve test lint types bench chaos fuzz mutation lock
 demo: .venv/ready  ## the whole path on real input, then stop
 	@$(BIN)/python -m fhir_svc.demo.play
 
@@ -40,6 +40,9 @@ bench: .venv/ready  ## figures and ratios of tests/bench
 
 chaos: .venv/ready  ## kills while 200 submissions run
 	@$(BIN)/python -m tests.bench chaos
+
+fuzz: .venv/ready  ## 10,000 requests at random against the real server
+	@$(BIN)/python -m tests.bench fuzz 10000
 
 mutation: .venv/ready  ## mistakes made on purpose in profiles/ and in the rules; which ones the tests notice
 	@$(BIN)/python -m tests.bench mutation
