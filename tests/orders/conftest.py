@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ import pytest
 from fhir_svc.artefacts import load_artefacts
 from fhir_svc.criteria.findings import Control, Findings, Want
 from fhir_svc.decision import Concern, Decision, Fact, Message, Outcome, Review, RuleOutcome
+from fhir_svc.intake.conformance import Conformance
+from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.drafts import write_down
 from fhir_svc.orders.safety import control
 from fhir_svc.orders.writes import Writes
 from fhir_svc.record import Record, Site, Stored
+from tests.orders.story import PROFILES
 
-PROFILES = Path(__file__).parents[2] / "profiles"
 PLAN = "https://example.org/fhir-svc/PlanDefinition/lbp-lss|1.0.0"
 RED_FLAGS = ("R01", "R01b", "R02", "R03", "R03c", "R04", "R05", "R06", "R07")
 MRI = frozenset({"MRI_L_WO", "MRI_L_WWO"})
@@ -132,6 +134,18 @@ class Bench:
 @pytest.fixture(scope="session")
 def shelf() -> Shelf:
     return Shelf(list(load_artefacts(PROFILES)))
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """The knowledge that is shipped."""
+    return Knowledge(load_artefacts(PROFILES))
+
+
+@pytest.fixture(scope="session")
+def r4() -> Conformance:
+    """What R4 says of every type."""
+    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
 
 
 @pytest.fixture

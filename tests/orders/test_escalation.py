@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from fhir_svc.orders import escalation
-from tests.orders.test_news import r4 as r4  # noqa: PLC0414  a fixture
-from tests.orders.test_with_the_plan import knowledge as knowledge  # noqa: PLC0414  a fixture
 
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 FAILED = "The evaluation failed for a technical reason. Nothing was decided: read the submission yourself."

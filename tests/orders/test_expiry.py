@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 import pytest
 
-from fhir_svc.artefacts import load_artefacts
-from fhir_svc.intake.conformance import Conformance
-from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import key_of
-from tests.orders.story import PROFILES, Patient, T, temperature
+from tests.orders.story import Patient, T, temperature
 
 DAY = 24 * 60
 EARLY = {"hx_pt_weeks": 2, "nc_leg_pain_walking": "no"}
@@ -19,16 +15,6 @@ CLAUDICATION = {
     "nc_leg_pain_walking": "yes", "nc_relief_sitting": "yes", "nc_shopping_cart": "yes", "nc_standing_triggers": "yes",
     "nc_location": "above-knee", "hx_pad_risk": "no",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge(load_artefacts(PROFILES))
-
-
-@pytest.fixture(scope="module")
-def r4():
-    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 
 from fhir_svc.orders.external_change import review_task
 from fhir_svc.record import Stored
-from tests.orders.test_with_the_plan import knowledge as knowledge  # noqa: PLC0414  a fixture
 
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 CASES = [

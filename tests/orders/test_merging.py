@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
-from fhir_svc.artefacts import load_artefacts
-from fhir_svc.intake.conformance import Conformance
-from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import key_of
-from tests.orders.story import PROFILES, Patient
-
-
-@pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge(load_artefacts(PROFILES))
-
-
-@pytest.fixture(scope="module")
-def r4():
-    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
+from tests.orders.story import Patient
 
 
 @pytest.fixture

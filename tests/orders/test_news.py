@@ -8,24 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from fhir_svc.artefacts import load_artefacts
-from fhir_svc.intake.conformance import Conformance
-from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import states
 from fhir_svc.orders.definitions import key_of
-from tests.orders.story import PROFILES, Patient, T, temperature, weight
+from tests.orders.story import Patient, T, temperature, weight
 
 CLOSED = ("completed", "rejected", "cancelled")
-
-
-@pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge(load_artefacts(PROFILES))
-
-
-@pytest.fixture(scope="module")
-def r4():
-    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
 
 
 @pytest.fixture

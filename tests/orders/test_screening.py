@@ -8,8 +8,8 @@ from fhir_svc.evaluation import evaluate
 from fhir_svc.orders import screening, states
 from fhir_svc.orders.definitions import key_of
 from fhir_svc.record import Record, Site, Stored
-from tests.orders.test_with_the_plan import CLAUDICATION, NO_RED_FLAG, T, committed, form, patient
-from tests.orders.test_with_the_plan import knowledge as knowledge  # noqa: PLC0414  a fixture
+from tests.orders.story import NO_RED_FLAG, T
+from tests.orders.test_with_the_plan import CLAUDICATION, committed, form, patient
 
 ALICE = states.By("Practitioner/alice", "Alice")
 FILM = NO_RED_FLAG | {"rf-trauma": "minor", "rf-steroid-3mo": "yes"}

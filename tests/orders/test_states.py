@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fhir_svc.errors import Conflict, Unprocessable
-from fhir_svc.intake.conformance import Conformance
 from fhir_svc.orders import revision, states, transitions
 
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -17,11 +15,6 @@ BOB = states.By("Practitioner/bob", "Bob")
 ORDER_STATES = ["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"]
 TASK_STATES = ["requested", "accepted", "in-progress", "on-hold", "completed", "rejected", "cancelled"]
 STATUS_REASON = "https://example.org/fhir-svc/CodeSystem/status-reason"
-
-
-@pytest.fixture(scope="module")
-def r4(pytestconfig):
-    return Conformance(json.loads((pytestconfig.rootpath / "profiles/schema/fhir-r4-all.schema.json").read_text()))
 
 
 def order(status="draft"):

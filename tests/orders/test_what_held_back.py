@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from fhir_svc.artefacts import load_artefacts
-from fhir_svc.intake.conformance import Conformance
-from fhir_svc.knowledge import Knowledge
-from tests.orders.story import PROFILES, Patient
+from tests.orders.story import Patient
 
 MRI = {"coding": [{"system": "http://loinc.org", "code": "30679-5"}]}
 SUBJECT = {"reference": "Patient/p1"}
@@ -27,16 +22,6 @@ ROUTINE = {
     "nc_location": "above-knee", "ctx_symptoms_persisting_or_worse": "yes", "hx_wants_intervention": "yes",
     "hx_pt_weeks": 8,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge(load_artefacts(PROFILES))
-
-
-@pytest.fixture(scope="module")
-def r4():
-    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
 
 
 @pytest.fixture

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from fhir_svc.artefacts import load_artefacts
 from fhir_svc.evaluation import evaluate
-from fhir_svc.intake.conformance import Conformance
-from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import screening, states
 from fhir_svc.record import Record, Site, Stored
+from tests.orders import story
+from tests.orders.story import NO_RED_FLAG, T
 
-PROFILES = Path(__file__).parents[2] / "profiles"
-T = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-LOINC = {"yes": "LA33-6", "no": "LA32-8", "pregnant": "LA15173-0", "not-pregnant": "LA26683-5"}
-NO_RED_FLAG = {
-    "ctx-back-pain": "yes", "rf-saddle-numbness": "no", "rf-bladder-change": "none", "rf-bowel-change": "none",
-    "rf-sexual-change": "no", "rf-leg-weakness": "none", "rf-foot-drop": "none", "rf-sudden-walking-difficulty": "no",
-    "rf-numbness-spread": "none", "rf-bilateral-leg-pain-new": "no", "rf-fever-chills": "no", "rf-night-sweats": "no",
-    "rf-weight-loss": "no", "rf-night-pain": "no", "rf-rest-pain-constant": "no", "rf-cancer-history": "never",
-    "rf-ivdu": "no", "rf-immunosuppressed": "no", "rf-recent-infection-or-spinal-procedure": "no",
-    "rf-steroid-3mo": "no", "rf-osteoporosis": "no", "rf-trauma": "none", "rf-cold-pale-leg": "no",
-    "mr-pacemaker": "no!", "mr-aneurysm-clip": "no", "mr-cochlear": "no", "mr-neurostim": "no", "mr-eye-metal": "no",
-    "mr-other-implant": "no", "hx-anticoagulant": "no", "hx-contrast-allergy": "no",
-}  # fmt: skip
+LOINC = story.LOINC | {"pregnant": "LA15173-0", "not-pregnant": "LA26683-5"}
 CLAUDICATION = NO_RED_FLAG | {
     "nc-leg-pain-walking": "yes", "nc-shopping-cart": "yes", "nc-location": "above-knee", "nc-standing-triggers": "yes",
     "nc-relief-sitting": "yes", "hx-pt-weeks": 8, "hx-wants-intervention": "yes",
     "ctx-symptoms-persisting-or-worse": "yes",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge(load_artefacts(PROFILES))
-
-
-@pytest.fixture(scope="module")
-def r4():
-    return Conformance(json.loads((PROFILES / "schema/fhir-r4-all.schema.json").read_text()))
 
 
 def answer(value):

@@ -10,18 +10,12 @@ from decimal import Decimal
 import pytest
 
 from fhir_svc.decision import Concern, Message, Review
-from fhir_svc.intake.conformance import Conformance
 from fhir_svc.orders.drafts import write_down
 from fhir_svc.orders.failures import failure
 from fhir_svc.orders.identity import order_value
 
 B = "https://example.org/fhir-svc"
 T = "2026-03-10T12:00:00.000Z"
-
-
-@pytest.fixture(scope="session")
-def r4(pytestconfig):
-    return Conformance(json.loads((pytestconfig.rootpath / "profiles/schema/fhir-r4-all.schema.json").read_text()))
 
 
 @pytest.fixture
