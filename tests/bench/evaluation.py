@@ -12,8 +12,9 @@ from fhir_svc.artefacts import load_artefacts
 from fhir_svc.evaluation import evaluate
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.record import Record, Site
-from tests.criteria.cases.building import CLAUDICATION, NO_RED_FLAG, PROFILES, T, day, form, observation, weight
+from tests.criteria.cases.building import NO_RED_FLAG, PROFILES, T, day, form, observation, weight
 from tests.criteria.cases.checking import record_of
+from tests.criteria.cases.presentations import CLAUDICATION
 
 SIZES = (10, 31, 100, 316, 1000, 2000, 5000)
 ROUNDS = 15

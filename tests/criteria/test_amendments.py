@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fhir_svc.record import Record
-from tests.criteria.cases.building import CLAUDICATION, calm, hours, temperature
+from tests.criteria.cases.building import calm, hours, temperature
 from tests.criteria.cases.checking import Seen, record_of, run
+from tests.criteria.cases.presentations import CLAUDICATION, SADDLE
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
 LATER = {"status": "amended"}
 
 

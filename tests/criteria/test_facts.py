@@ -12,7 +12,6 @@ from fhir_svc.criteria.rules import find
 from fhir_svc.decision import Outcome
 from fhir_svc.record import Record, Site
 from tests.criteria.cases.building import (
-    VASCULAR,
     B,
     T,
     calm,
@@ -27,8 +26,8 @@ from tests.criteria.cases.building import (
     weight,
 )
 from tests.criteria.cases.checking import knowledge, record_of
+from tests.criteria.cases.presentations import SADDLE, VASCULAR
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
 OLD_AND_CHECKED = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "over-3-months", "rf-saddle-stable": "yes"}
 
 

@@ -3,18 +3,18 @@
 import pytest
 
 from fhir_svc.errors import Broken
-from tests.criteria.cases.building import CLAUDICATION, STENOSIS, calm, day, injection, report
+from tests.criteria.cases.building import calm, day, injection, report
 from tests.criteria.cases.checking import record_of, run
+from tests.criteria.cases.presentations import AFTER_RELIEF, CLAUDICATION, SEEN_STENOSIS
 
-WISHES = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes", "hx-last-esi-relief": "ge50-ge3mo"}
-INJECTION = [calm(WISHES), report(day(200), conclusion=STENOSIS)]
+INJECTION = [calm(AFTER_RELIEF), SEEN_STENOSIS]
 THREE = [injection(day(300)), injection(day(200)), injection(day(100))]
 MRI = calm({"hx-radicular-leg-pain": "yes", "hx-wants-intervention": "yes"})
 
 CHOICES = {
     "a cap of three or four epidurals": ([*INJECTION, THREE], {"epidural-cap": 4}, "R21", "not-met", "met", 4),
     "epidurals for claudication": (
-        [calm(WISHES | CLAUDICATION), report(day(200), conclusion=STENOSIS), injection(day(100))],
+        [calm(AFTER_RELIEF | CLAUDICATION), SEEN_STENOSIS, injection(day(100))],
         {"epidurals-for-claudication": False},
         "R21",
         "met",

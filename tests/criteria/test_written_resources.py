@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
     PROFILES,
     B,
     Resource,
@@ -25,13 +24,12 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import RULES, Seen, exact, record_of, run
+from tests.criteria.cases.presentations import SADDLE, WISH
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fhir.resources.R4B import get_fhir_model_class
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
 SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
 PATIENTS = {
     "cauda equina and a pacemaker": [calm(SADDLE | {"mr-pacemaker": "yes-unknown"})],

@@ -15,6 +15,7 @@ from typing import Any
 PROFILES = Path(__file__).parents[3] / "profiles"
 B = "https://example.org/fhir-svc"
 LOINC, SCT, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 T = datetime(2025, 6, 18, 12, 0, tzinfo=UTC)
 WORDS = {"yes": "LA33-6", "no": "LA32-8", "unsure": "LA12688-0"}
 PREGNANCY = {"pregnant": "LA15173-0", "not-pregnant": "LA26683-5", "unknown": "LA4489-6"}
@@ -93,26 +94,6 @@ QUIET = {
     "mr-other-implant": "no",
 }
 CALM = QUIET | NO_RED_FLAG
-CLAUDICATION = {
-    "nc-leg-pain-walking": "yes",
-    "nc-relief-sitting": "yes",
-    "nc-relief-standing-still": "no",
-    "nc-bend-forward-relief": "yes",
-    "nc-bend-backward-relief": "no",
-    "nc-shopping-cart": "yes",
-    "nc-standing-triggers": "yes",
-    "nc-both-legs": "yes",
-    "nc-onset-over-6-months": "yes",
-    "nc-tingling": "no",
-    "nc-location": "above-knee",
-}
-VASCULAR = CLAUDICATION | {
-    "nc-relief-standing-still": "yes",
-    "nc-bend-forward-relief": "no",
-    "nc-shopping-cart": "no",
-    "nc-standing-triggers": "no",
-    "nc-location": "calf-only",
-}
 
 
 def day(back: float, at: datetime = T) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
     SCT,
-    VASCULAR,
     XR_FLEXEXT,
     abi,
     calm,
@@ -20,9 +18,8 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import CLAUDICATION, EARLY, ROUTINE_LABS, VASCULAR, WISH
 
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
-EARLY = {"hx-pt-weeks": 2}
 NO_CART = CLAUDICATION | {"nc-shopping-cart": "no"}
 
 
@@ -191,7 +188,7 @@ R11 = [
         "a red flag",
         [calm(WISH | {"rf-night-sweats": "yes"})],
         "SOON",
-        "LAB_CRP:routine LAB_ESR:routine",
+        ROUTINE_LABS,
         not_met="R11",
     ),
     Case(
@@ -359,7 +356,7 @@ R09 = [
         "a red flag",
         [calm(SLIP | {"rf-night-sweats": "yes"})],
         "SOON",
-        "LAB_CRP:routine LAB_ESR:routine",
+        ROUTINE_LABS,
         not_met="R09",
     ),
     Case(

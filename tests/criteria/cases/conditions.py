@@ -9,10 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
     LOINC,
-    STENOSIS,
-    VASCULAR,
     abi,
     calm,
     condition,
@@ -24,17 +21,16 @@ from tests.criteria.cases.building import (
     pain,
     patient,
     pregnancy_status,
-    report,
     series,
     temperature,
     walk,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import CLAUDICATION, SEEN_STENOSIS, VASCULAR, WANTS_INJECTION
 from tests.criteria.cases.ranges import month_of_steps
 from tests.criteria.cases.values import aged, weights
 
 Answers = Mapping[str, Any]
-ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 
 
 def table(fact: str, rows: Mapping[str, tuple[list[Any], Any]]) -> list[Case]:
@@ -456,8 +452,6 @@ R15 = table(
 )
 
 RELIEVED = {"hx-last-esi-relief": "ge50-ge3mo"}
-R21_WISH = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes"}
-IMAGED = report(day(200), conclusion=STENOSIS)
 R21 = [
     *table(
         "epidural-history-allows",
@@ -477,8 +471,8 @@ R21 = [
     ),
     *needs(
         "epidural-criteria",
-        R21_WISH,
-        [IMAGED],
+        WANTS_INJECTION,
+        [SEEN_STENOSIS],
         {
             "hx-wants-injection": "no",
             "hx-radicular-leg-pain": "no",
@@ -493,23 +487,25 @@ R21 = [
         "epidural-criteria",
         {
             "4 weeks of pain, 6 of care": (
-                [calm(R21_WISH | {"ctx-duration-weeks": (4, "wk"), "hx-pt-weeks": 6}), IMAGED],
+                [calm(WANTS_INJECTION | {"ctx-duration-weeks": (4, "wk"), "hx-pt-weeks": 6}), SEEN_STENOSIS],
                 True,
             ),
-            "not imaged": ([calm(R21_WISH)], False),
-            "two of three": ([calm(R21_WISH | RELIEVED), IMAGED, injection(day(90)), injection(day(200))], True),
+            "not imaged": ([calm(WANTS_INJECTION)], False),
+            "two of three": (
+                [calm(WANTS_INJECTION | RELIEVED), SEEN_STENOSIS, *(injection(day(back)) for back in (90, 200))], True
+            ),
             "three of three": (
-                [calm(R21_WISH | RELIEVED), IMAGED, *(injection(day(back)) for back in (90, 150, 200))],
+                [calm(WANTS_INJECTION | RELIEVED), SEEN_STENOSIS, *(injection(day(back)) for back in (90, 150, 200))],
                 False,
             ),
-            "for claudication": ([calm(R21_WISH | CLAUDICATION), IMAGED], True),
+            "for claudication": ([calm(WANTS_INJECTION | CLAUDICATION), SEEN_STENOSIS], True),
         },
     ),
     *(
-        Case(f"epidurals not offered for claudication: {name}", [calm(answers), IMAGED],
+        Case(f"epidurals not offered for claudication: {name}", [calm(answers), SEEN_STENOSIS],
              values={"epidurals-for-claudication": False}, facts={"epidural-criteria": expected})
         for name, answers, expected in (
-            ("claudication", R21_WISH | CLAUDICATION, False), ("radicular pain alone", R21_WISH, True)
+            ("claudication", WANTS_INJECTION | CLAUDICATION, False), ("radicular pain alone", WANTS_INJECTION, True)
         )
     ),
 ]  # fmt: skip
@@ -519,7 +515,7 @@ R22 = [
     *needs(
         "surgery-criteria",
         LIMITED,
-        [IMAGED],
+        [SEEN_STENOSIS],
         {
             "hx-conservative-months": "5.9",
             "hx-life-limiting": "no",
@@ -528,7 +524,7 @@ R22 = [
         },
     ),
     Case("not imaged", [calm(LIMITED)], facts={"surgery-criteria": False}),
-    Case("7 months", [calm(LIMITED | {"hx-conservative-months": 7}), IMAGED], facts={"surgery-criteria": True}),
+    Case("7 months", [calm(LIMITED | {"hx-conservative-months": 7}), SEEN_STENOSIS], facts={"surgery-criteria": True}),
 ]
 
 

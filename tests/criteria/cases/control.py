@@ -14,13 +14,9 @@ from tests.criteria.cases.building import (
     walk,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import CAUDA, DEFICIT, EARLY, INFECTION, OLD_DROP, SADDLE, STABLE_DEFICIT
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
-INFECTION = "ED_REFERRAL:asap MRI_L_WWO:asap LAB_CRP:asap LAB_ESR:asap"
-DEFICIT = "MRI_L_WO:asap SPINE_SURG_REFERRAL:asap"
 RESCREEN = "RED_FLAG_RESCREEN"
-EARLY = {"hx-pt-weeks": 2}
 
 R36 = [
     Case(
@@ -212,7 +208,6 @@ TIER_1 = (
 )
 TIER_2 = tuple(link for link in NO_RED_FLAG if link not in TIER_1)
 ASK = "ASK_MISSING"
-OLD_DROP = {"rf-foot-drop": "left", "rf-weakness-onset": "over-6-weeks", "rf-weakness-progress": "same"}
 
 R41 = [
     *[
@@ -277,7 +272,7 @@ R41 = [
         "with a stable foot drop",
         [calm(OLD_DROP | {"rf-saddle-numbness": None})],
         "SAME_DAY",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R41 R02",
         flags="NEEDS_INFO",
     ),
@@ -294,7 +289,7 @@ R41 = [
             )
         ],
         "SAME_DAY",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R41 R02",
     ),
     Case(

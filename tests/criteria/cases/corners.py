@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
     LOINC,
     SCT,
-    STENOSIS,
     XR_FLEXEXT,
     B,
     abi,
@@ -33,21 +31,31 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import (
+    AFTER_RELIEF,
+    CANCER,
+    CAUDA,
+    CLAUDICATION,
+    CONTRAST,
+    EARLY,
+    EMERGENCY_WORDS,
+    INFECTION,
+    PACED,
+    ROUTINE_LABS,
+    SADDLE,
+    SEEN_STENOSIS,
+    STABLE_DEFICIT,
+    SWAPPED,
+    URGENT_LABS,
+    WISH,
+)
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-CANCER = {"rf-cancer-history": "active"}
-CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
-LABS = "LAB_CRP:urgent LAB_ESR:urgent"
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
-EARLY = {"hx-pt-weeks": 2}
-PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
 UNFINISHED = {"id": "newer", "status": "in-progress", "authored": hours(1)}
 BY_KEY = f"{B}/CodeSystem/order-key"
 NIGHT = datetime(2025, 6, 18, 23, 30, tzinfo=timezone(timedelta(hours=12)))
 EVENING = datetime(2025, 6, 18, 11, 0, tzinfo=UTC)
 SUMMER_TIME = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
 NAMED = {"valueQuantity": {"value": 38.6, "unit": "°C"}}
-INFECTION = "ED_REFERRAL:asap MRI_L_WWO:asap LAB_CRP:asap LAB_ESR:asap"
 
 
 def scanned(when):
@@ -201,14 +209,14 @@ SOURCES = [
         "a newer unfinished form tells of a pregnancy",
         [woman(), calm(CANCER, authored=hours(5)), form({"ctx-pregnant": "pregnant"}, **UNFINISHED)],
         "URGENT",
-        f"MRI_L_WO:urgent {LABS}",
+        f"MRI_L_WO:urgent {URGENT_LABS}",
         flags="PREGNANCY",
     ),
     Case(
         "a newer unfinished form's night sweats act",
         [calm(authored=hours(5)), form({"rf-night-sweats": "yes"}, **UNFINISHED)],
         "SOON",
-        "LAB_CRP:routine LAB_ESR:routine",
+        ROUTINE_LABS,
         met="R04",
     ),
     Case(
@@ -229,7 +237,7 @@ SOURCES = [
         "a pacemaker on file is no conflict of red flags",
         [calm(SADDLE), condition("441509002")],
         "EMERGENCY",
-        "ED_REFERRAL:stat CTM_L:stat",
+        SWAPPED,
         no_flags="CONFLICT",
         not_met="R40",
     ),
@@ -307,14 +315,14 @@ TOGETHER = [
         "",
         met="R01",
         flags="DUPLICATE_SUPPRESSED",
-        messages="EMERGENCY_ADVICE ON_CALL_NOTIFICATION",
+        messages=EMERGENCY_WORDS,
         reviews=True,
     ),
     Case(
         "one weak flag asks for a clinician's look",
         [calm({"rf-night-sweats": "yes"})],
         "SOON",
-        "LAB_CRP:routine LAB_ESR:routine",
+        ROUTINE_LABS,
         reviews=True,
     ),
     Case(
@@ -361,10 +369,10 @@ TOGETHER = [
                     "rf-weakness-progress": "same",
                 }
             ),
-            report(day(200), conclusion=STENOSIS),
+            SEEN_STENOSIS,
         ],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R02",
         not_met="R22",
     ),
@@ -372,7 +380,7 @@ TOGETHER = [
         "an injection on file, the form says none",
         [
             calm({"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes", "hx-last-esi-relief": "none"}),
-            report(day(200), conclusion=STENOSIS),
+            SEEN_STENOSIS,
             injection(day(100)),
         ],
         "ROUTINE",
@@ -382,7 +390,7 @@ TOGETHER = [
         "urgent loss of weight by the scales alone",
         [calm({"rf-weight-loss": None}), weight(80, day(200)), weight(71, day(3))],
         "URGENT",
-        f"MRI_L_WWO:urgent {LABS}",
+        CONTRAST,
         met="R04 R31",
         flags="WEIGHT_LOSS",
         no_flags="NEEDS_INFO_TIER2",
@@ -436,7 +444,7 @@ TOGETHER = [
         [calm({"rf-fever-chills": "yes", "rf-foot-drop": "both"})],
         "EMERGENCY",
         met="R01 R03",
-        messages="EMERGENCY_ADVICE ON_CALL_NOTIFICATION",
+        messages=EMERGENCY_WORDS,
     ),
     Case(
         "fever and a swap",
@@ -449,19 +457,17 @@ TOGETHER = [
         "swap by a woman who may be pregnant, on thinners unknown",
         [woman(), calm(PACED | {"ctx-pregnant": None, "hx-anticoagulant": None})],
         "EMERGENCY",
-        "ED_REFERRAL:stat CTM_L:stat",
+        SWAPPED,
         flags="PREGNANCY_CHECK_REQUIRED RADIOLOGY_CONSULT MR_UNSAFE_SWAP",
     ),
 ]
 
-INJECTION = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes", "hx-last-esi-relief": "ge50-ge3mo"}
-SCAN = report(day(200), conclusion=STENOSIS)
 THREE = [injection(day(300)), injection(day(200)), injection(day(100))]
 
 SITES = [
     Case(
         "a cap of four: the fourth is the last",
-        [calm(INJECTION), SCAN, THREE],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, THREE],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -470,7 +476,7 @@ SITES = [
     ),
     Case(
         "a cap of two",
-        [calm(INJECTION), SCAN, injection(day(300)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(300)), injection(day(100))],
         "ROUTINE",
         "",
         not_met="R21",
@@ -479,7 +485,7 @@ SITES = [
     ),
     Case(
         "no epidurals for claudication",
-        [calm(INJECTION | CLAUDICATION), SCAN, injection(day(100))],
+        [calm(AFTER_RELIEF | CLAUDICATION), SEEN_STENOSIS, injection(day(100))],
         orders="",
         not_met="R21",
         values={"epidurals-for-claudication": False},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
+    ICD,
+    LUMBAR_MRI,
     SCT,
     calm,
     condition,
@@ -19,15 +20,9 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import CANCER, CAUDA, PACED, SADDLE, SWAPPED
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-CANCER = {"rf-cancer-history": "active"}
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
-CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
-SWAPPED = "ED_REFERRAL:stat CTM_L:stat"
 FALL = {"rf-trauma": "minor", "ctx-pregnant": None}
-LUMBAR_MRI = "30679-5"
-ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 
 
 def named(text, **more):
@@ -201,7 +196,6 @@ THINNERS = [
     "Argatroban",
     "Bivalirudin",
 ]
-PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
 ANTICOAGULANTS = [
     *(
         Case(

@@ -17,8 +17,7 @@ from tests.criteria.cases.building import (
     weight,
 )
 from tests.criteria.cases.checking import Case
-
-LABS = "LAB_CRP:routine LAB_ESR:routine"
+from tests.criteria.cases.presentations import ROUTINE_LABS
 
 
 def steps(baseline, current):
@@ -229,7 +228,7 @@ R31 = [
         "80 to 74",
         [calm(), weight(80, AGO), weight(74, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31 R04",
         flags="WEIGHT_LOSS CONFLICT",
     ),
@@ -237,13 +236,20 @@ R31 = [
         "80 to 74, the form silent",
         [calm(SILENT), weight(80, AGO), weight(74, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31 R04",
         flags="WEIGHT_LOSS",
         no_flags="CONFLICT",
     ),
     Case("80 to 78", [calm(), weight(80, AGO), weight(78, NOW)], "ROUTINE", "", not_met="R31", no_flags="WEIGHT_LOSS"),
-    Case("80 to 76", [calm(SILENT), weight(80, AGO), weight(76, NOW)], "SOON", LABS, met="R31", flags="WEIGHT_LOSS"),
+    Case(
+        "80 to 76",
+        [calm(SILENT), weight(80, AGO), weight(76, NOW)],
+        "SOON",
+        ROUTINE_LABS,
+        met="R31",
+        flags="WEIGHT_LOSS",
+    ),
     Case(
         "80 to 76.01",
         [calm(SILENT), weight(80, AGO), weight("76.01", NOW)],
@@ -256,7 +262,7 @@ R31 = [
         "180 to 171 lb",
         [calm(SILENT), weight(180, AGO, "[lb_av]"), weight(171, NOW, "[lb_av]")],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31",
         flags="WEIGHT_LOSS",
     ),
@@ -271,7 +277,7 @@ R31 = [
         "lb and kg: 5 percent exactly",
         [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825503", NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31",
     ),
     Case(
@@ -286,7 +292,7 @@ R31 = [
         "the highest of the reference window",
         [calm(SILENT), weight(77, day(300)), weight(80, day(250)), weight(75, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31",
     ),
     Case(
@@ -296,19 +302,21 @@ R31 = [
         "",
         not_met="R31",
     ),
-    Case("else the younger window", [calm(SILENT), weight(80, day(60)), weight(75, NOW)], "SOON", LABS, met="R31"),
+    Case(
+        "else the younger window", [calm(SILENT), weight(80, day(60)), weight(75, NOW)], "SOON", ROUTINE_LABS, met="R31"
+    ),
     Case(
         "182 days ago is in the older window",
         [calm(SILENT), weight(80, day(182)), weight(70, day(60)), weight(75, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31",
     ),
     Case(
         "28 days ago is in the younger window",
         [calm(SILENT), weight(80, day(28)), weight(75, day(2))],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31",
     ),
     Case("27 days ago is in none", [calm(), weight(80, day(27)), weight(75, day(2))], "ROUTINE", "", not_met="R31"),
@@ -325,7 +333,7 @@ R31 = [
         "URGENT",
         met="R31",
     ),
-    Case("29 days ago is now", [calm(SILENT), weight(80, AGO), weight(75, day(29))], "SOON", LABS, met="R31"),
+    Case("29 days ago is now", [calm(SILENT), weight(80, AGO), weight(75, day(29))], "SOON", ROUTINE_LABS, met="R31"),
     Case("30 days ago is not now", [calm(), weight(80, AGO), weight(75, day(30))], "ROUTINE", "", not_met="R31"),
     Case(
         "the latest is now",
@@ -346,7 +354,7 @@ R31 = [
         "told, and the weights agree",
         [calm(LOST), weight(80, AGO), weight("75.5", NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31 R04",
         flags="WEIGHT_LOSS",
         no_flags="CONFLICT",
@@ -355,7 +363,7 @@ R31 = [
         "told, the weights agree at 5 percent",
         [calm(LOST), weight(80, AGO), weight(76, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R31 R04",
         no_flags="CONFLICT",
     ),
@@ -363,16 +371,16 @@ R31 = [
         "told, the weights say 4.99 percent",
         [calm(LOST), weight(80, AGO), weight("76.01", NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
         flags="CONFLICT",
     ),
-    Case("told, no weights", [calm(LOST)], "SOON", LABS, met="R31 R04", flags="WEIGHT_LOSS"),
+    Case("told, no weights", [calm(LOST)], "SOON", ROUTINE_LABS, met="R31 R04", flags="WEIGHT_LOSS"),
     Case(
         "told, the weights say little",
         [calm(LOST), weight(80, AGO), weight(79, NOW)],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
         flags="CONFLICT",
     ),

@@ -6,9 +6,8 @@ A suspicion is never coded as the disease; a symptom that was not told is not co
 from __future__ import annotations
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
+    ICD,
     STENOSIS,
-    VASCULAR,
     abi,
     calm,
     coding,
@@ -22,21 +21,24 @@ from tests.criteria.cases.building import (
     weight,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import (
+    CLAUDICATION,
+    SEEN_STENOSIS,
+    VASCULAR,
+    WANTS_INJECTION,
+    WANTS_SURGERY,
+    WISH,
+)
 
-ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 SADDLE = "44077006 44077006:363698007=38864007"
 BACK_PAIN = "279039007 M54.50"
 NEW = {"ctx-duration-weeks": (3, "wk")}
 FELL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
 ROOT = {"hx-radicular-leg-pain": "yes"}
 NEUROPATHY = ROOT | {"exam-equivocal": "yes", "hx-stocking-numbness": "yes"}
-INJECTION = ROOT | {"hx-wants-injection": "yes"}
-SURGERY = {"hx-conservative-months": 8, "hx-life-limiting": "yes", "hx-wants-intervention": "yes"}
 LOST = {"rf-weight-loss": "yes"}
 MEANT = LOST | {"rf-weight-loss-intentional": "yes"}
 SWEATS = {"rf-night-sweats": "yes"}
-SEEN_STENOSIS = report(day(200), conclusion=STENOSIS)
 SEEN_SLIP = report(day(200), conclusion="274152003")
 ULCER = condition("233962007")
 
@@ -150,16 +152,16 @@ ROWS = {
         ("leg pain on walking", [calm(CLAUDICATION | {"hx-pt-weeks": 2})], "R26.2"),
     ],
     "R21": [
-        ("injection", [calm(INJECTION), SEEN_STENOSIS], "23056005 M54.16"),
+        ("injection", [calm(WANTS_INJECTION), SEEN_STENOSIS], "23056005 M54.16"),
         (
             "injection, radiculopathy recorded",
-            [calm(INJECTION | {"hx-radicular-leg-pain": "no"}), SEEN_STENOSIS, condition("128196005")],
+            [calm(WANTS_INJECTION | {"hx-radicular-leg-pain": "no"}), SEEN_STENOSIS, condition("128196005")],
             "128196005 M54.16",
         ),
     ],
     "R22": [
-        ("surgery", [calm(SURGERY), SEEN_STENOSIS], ""),
-        ("surgery, claudication recorded", [calm(SURGERY), SEEN_STENOSIS, icd("M48.062")], "303081002 M48.062"),
+        ("surgery", [calm(WANTS_SURGERY), SEEN_STENOSIS], ""),
+        ("surgery, claudication recorded", [calm(WANTS_SURGERY), SEEN_STENOSIS, icd("M48.062")], "303081002 M48.062"),
     ],
     "R23": [
         ("a low index, pain on walking", [calm(VASCULAR), abi("0.85")], "63491006 R26.2"),

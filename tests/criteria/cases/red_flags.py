@@ -18,19 +18,23 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import (
+    CAUDA,
+    CONTRAST,
+    DEFICIT,
+    EMERGENCY_WORDS,
+    FEVER,
+    INFECTION,
+    ROUTINE_LABS,
+    STABLE_DEFICIT,
+)
 
-CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
-DEFICIT = "MRI_L_WO:asap SPINE_SURG_REFERRAL:asap"
-INFECTION = "ED_REFERRAL:asap MRI_L_WWO:asap LAB_CRP:asap LAB_ESR:asap"
-RISK = "MRI_L_WWO:urgent LAB_CRP:urgent LAB_ESR:urgent"
-LABS = "LAB_CRP:routine LAB_ESR:routine"
 NEW = {"ctx-duration-weeks": (3, "wk")}
-SADDLE = {"rf-saddle-numbness": "yes"}
-FEVER = {"rf-fever-chills": "yes"}
+NUMB = {"rf-saddle-numbness": "yes"}
 
 
 def saddle(onset=None, stable=None, **more):
-    return calm(SADDLE | {"rf-saddle-onset": onset, "rf-saddle-stable": stable}, **more)
+    return calm(NUMB | {"rf-saddle-onset": onset, "rf-saddle-stable": stable}, **more)
 
 
 def bladder(value, onset=None, stable=None):
@@ -50,8 +54,6 @@ def weak(leg="none", foot="none", onset=None, progress=None, **more):
     }
     return calm(changes | more)
 
-
-EMERGENCY_WORDS = "EMERGENCY_ADVICE ON_CALL_NOTIFICATION"
 
 R01 = [
     Case(
@@ -126,7 +128,7 @@ R01 = [
         "one exempt item does not hide another",
         [
             calm(
-                SADDLE
+                NUMB
                 | {
                     "rf-saddle-onset": "over-3-months",
                     "rf-saddle-stable": "yes",
@@ -141,7 +143,7 @@ R01 = [
     ),
     Case(
         "a skipped item beside a positive one",
-        [calm(SADDLE | {"rf-bladder-change": None})],
+        [calm(NUMB | {"rf-bladder-change": None})],
         "EMERGENCY",
         CAUDA,
         met="R01",
@@ -149,10 +151,10 @@ R01 = [
         no_flags="NEEDS_INFO",
         status="success",
     ),
-    Case("an unfinished form raises", [form(SADDLE, status="in-progress")], "EMERGENCY", CAUDA, met="R01"),
+    Case("an unfinished form raises", [form(NUMB, status="in-progress")], "EMERGENCY", CAUDA, met="R01"),
     Case(
         "a stopped form raises",
-        [form(SADDLE | {"rf-saddle-onset": "within-14-days"}, status="stopped")],
+        [form(NUMB | {"rf-saddle-onset": "within-14-days"}, status="stopped")],
         "EMERGENCY",
         CAUDA,
         met="R01",
@@ -177,14 +179,14 @@ R01 = [
     ),
     Case(
         "no MR screening delays nothing",
-        [form(NO_RED_FLAG | SADDLE)],
+        [form(NO_RED_FLAG | NUMB)],
         "EMERGENCY",
         CAUDA,
         met="R01",
         flags="MR_SCREEN_INCOMPLETE",
         messages=EMERGENCY_WORDS,
     ),
-    Case("back pain denied changes nothing", [calm(SADDLE | {"ctx-back-pain": "no"})], "EMERGENCY", CAUDA, met="R01"),
+    Case("back pain denied changes nothing", [calm(NUMB | {"ctx-back-pain": "no"})], "EMERGENCY", CAUDA, met="R01"),
 ]
 
 R01B = [
@@ -226,7 +228,7 @@ R01B = [
         "beside R01",
         [
             calm(
-                SADDLE
+                NUMB
                 | {
                     "rf-saddle-onset": "within-14-days",
                     "rf-bladder-change": "new-leakage",
@@ -279,14 +281,14 @@ R02 = [
         "known foot drop for eight weeks, stable",
         [weak(foot="right", onset="over-6-weeks", progress="same")],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R02",
     ),
     Case(
         "foot drop for long, better is stable",
         [weak(foot="right", onset="over-6-weeks", progress="better")],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R02",
     ),
     Case(
@@ -357,14 +359,14 @@ R02 = [
         "weak leg for weeks, same",
         [weak("one", onset="weeks", progress="same")],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R02",
     ),
     Case(
         "weak leg over six weeks, better",
         [weak("one", onset="over-6-weeks", progress="better")],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
         met="R02",
     ),
     Case(
@@ -544,7 +546,7 @@ R03 = [
     Case("old unusable value is outside the window", [calm(), temperature("400", 100)], "ROUTINE", "", not_met="R03"),
     Case(
         "with a saddle",
-        [calm(SADDLE | FEVER)],
+        [calm(NUMB | FEVER)],
         "EMERGENCY",
         "ED_REFERRAL:stat MRI_L_WWO:stat LAB_CRP:stat LAB_ESR:stat",
         met="R01 R03",
@@ -553,7 +555,7 @@ R03 = [
 ]
 
 R03C = [
-    Case("IV drugs, three weeks", [calm(NEW | {"rf-ivdu": "yes"})], "URGENT", RISK, met="R03c", not_met="R03"),
+    Case("IV drugs, three weeks", [calm(NEW | {"rf-ivdu": "yes"})], "URGENT", CONTRAST, met="R03c", not_met="R03"),
     Case(
         "IV drugs, three years unchanged",
         [calm({"rf-ivdu": "yes", "ctx-duration-weeks": (156, "wk")})],
@@ -562,7 +564,7 @@ R03C = [
         not_met="R03c",
     ),
     *[
-        Case(f"{item}", [calm(NEW | {item: "yes"})], "URGENT", RISK, met="R03c")
+        Case(f"{item}", [calm(NEW | {item: "yes"})], "URGENT", CONTRAST, met="R03c")
         for item in ("rf-immunosuppressed", "rf-recent-infection-or-spinal-procedure")
     ],
     *[
@@ -580,12 +582,12 @@ R03C = [
             f"{value} {unit} is under twelve weeks",
             [calm({"rf-ivdu": "yes", "ctx-duration-weeks": (value, unit)})],
             "URGENT",
-            RISK,
+            CONTRAST,
             met="R03c",
         )
         for value, unit in ((0, "wk"), ("11.9", "wk"), ("11.999", "wk"), (83, "d"))
     ],
-    Case("duration blank", [calm({"rf-ivdu": "yes", "ctx-duration-weeks": None})], "URGENT", RISK, met="R03c"),
+    Case("duration blank", [calm({"rf-ivdu": "yes", "ctx-duration-weeks": None})], "URGENT", CONTRAST, met="R03c"),
     Case("no back pain", [calm(NEW | {"rf-ivdu": "yes", "ctx-back-pain": "no"})], "ROUTINE", "", not_met="R03c"),
     Case(
         "IV drugs unsure",
@@ -602,7 +604,7 @@ R03C = [
         "fever unknown does not hide the risk",
         [calm(NEW | {"rf-ivdu": "yes", "rf-fever-chills": "unsure"})],
         "URGENT",
-        RISK,
+        CONTRAST,
         met="R03c R41",
         flags="NEEDS_INFO",
     ),
@@ -614,19 +616,19 @@ R03C = [
         met="R03",
         not_met="R03c",
     ),
-    Case("CRP flagged high", [calm(), crp(3)], "URGENT", RISK, met="R03c"),
-    Case("ESR flagged high", [calm(), laboratory("30341-2", 70, "mm/h", 3, "H")], "URGENT", RISK, met="R03c"),
-    Case("Westergren flagged high", [calm(), laboratory("4537-7", 70, "mm/h", 3, "H")], "URGENT", RISK, met="R03c"),
+    Case("CRP flagged high", [calm(), crp(3)], "URGENT", CONTRAST, met="R03c"),
+    Case("ESR flagged high", [calm(), laboratory("30341-2", 70, "mm/h", 3, "H")], "URGENT", CONTRAST, met="R03c"),
+    Case("Westergren flagged high", [calm(), laboratory("4537-7", 70, "mm/h", 3, "H")], "URGENT", CONTRAST, met="R03c"),
     Case("CRP flagged normal", [calm(), crp(3, "N", 2)], "ROUTINE", "", not_met="R03c"),
     Case("CRP without a flag", [calm(), crp(3, None)], "ROUTINE", "", not_met="R03c"),
-    Case("CRP 13 days ago", [calm(), crp(13)], "URGENT", RISK, met="R03c"),
+    Case("CRP 13 days ago", [calm(), crp(13)], "URGENT", CONTRAST, met="R03c"),
     Case("CRP 14 days ago", [calm(), crp(14)], "ROUTINE", "", not_met="R03c"),
     Case("CRP entered in error", [calm(), crp(3) | {"status": "entered-in-error"}], "ROUTINE", "", not_met="R03c"),
 ]
 
 R04 = [
     *[
-        Case(f"cancer {when}, new pain", [calm({"rf-cancer-history": when})], "URGENT", RISK, met="R04")
+        Case(f"cancer {when}, new pain", [calm({"rf-cancer-history": when})], "URGENT", CONTRAST, met="R04")
         for when in ("over-5-years", "within-5-years", "active")
     ],
     Case(
@@ -640,7 +642,7 @@ R04 = [
         "cancer, back pain unanswered",
         [calm({"rf-cancer-history": "active", "ctx-back-pain": None})],
         "URGENT",
-        RISK,
+        CONTRAST,
         met="R04",
     ),
     Case("night pain relieved by turning", [calm({"rf-night-pain": "yes"})], "ROUTINE", "", not_met="R04"),
@@ -648,22 +650,22 @@ R04 = [
         "night pain and constant",
         [calm({"rf-night-pain": "yes", "rf-rest-pain-constant": "yes"})],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
     ),
-    Case("night sweats", [calm({"rf-night-sweats": "yes"})], "SOON", LABS, met="R04"),
+    Case("night sweats", [calm({"rf-night-sweats": "yes"})], "SOON", ROUTINE_LABS, met="R04"),
     Case(
         "night sweats without back pain",
         [calm({"rf-night-sweats": "yes", "ctx-back-pain": "no"})],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
     ),
     Case(
         "weight loss",
         [calm({"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"})],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04 R31",
         flags="WEIGHT_LOSS",
     ),
@@ -671,7 +673,7 @@ R04 = [
         "weight loss, intention unsure",
         [calm({"rf-weight-loss": "yes", "rf-weight-loss-intentional": "unsure"})],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
         flags="WEIGHT_LOSS",
     ),
@@ -679,7 +681,7 @@ R04 = [
         "two weak flags",
         [calm({"rf-night-sweats": "yes", "rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"})],
         "URGENT",
-        RISK,
+        CONTRAST,
         met="R04",
     ),
     Case(
@@ -695,14 +697,14 @@ R04 = [
             )
         ],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
     ),
     Case(
         "ten percent of weight",
         [calm({"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"}), weight(80, day(240)), weight(72, day(5))],
         "URGENT",
-        RISK,
+        CONTRAST,
         met="R04 R31",
         flags="WEIGHT_LOSS",
     ),
@@ -714,7 +716,7 @@ R04 = [
             weight("72.01", day(5)),
         ],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04 R31",
         flags="WEIGHT_LOSS",
     ),
@@ -731,7 +733,7 @@ R04 = [
         "cancer unsure with night sweats",
         [calm({"rf-cancer-history": "unsure", "rf-night-sweats": "yes"})],
         "SOON",
-        LABS,
+        ROUTINE_LABS,
         met="R04",
         flags="NEEDS_INFO_TIER2",
     ),
@@ -743,12 +745,14 @@ R04 = [
         cannot_tell="R04",
         flags="NEEDS_INFO_TIER2",
     ),
-    Case("a Condition tells of cancer", [calm(), condition("266987004")], "URGENT", RISK, met="R04", flags="CONFLICT"),
+    Case(
+        "a Condition tells of cancer", [calm(), condition("266987004")], "URGENT", CONTRAST, met="R04", flags="CONFLICT"
+    ),
     Case(
         "a Condition, the form silent",
         [calm({"rf-cancer-history": None}), condition("266987004")],
         "URGENT",
-        RISK,
+        CONTRAST,
         met="R04",
         no_flags="CONFLICT",
     ),

@@ -7,9 +7,7 @@ sending on.
 from __future__ import annotations
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
     SCT,
-    VASCULAR,
     B,
     abi,
     calm,
@@ -33,14 +31,21 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import (
+    CANCER,
+    CLAUDICATION,
+    FEVER,
+    OLD_DROP,
+    PACED,
+    SADDLE,
+    URGENT_LABS,
+    VASCULAR,
+    WISH,
+)
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-FEVER = {"rf-fever-chills": "yes"}
 BOTH_LEGS = {"rf-bilateral-leg-pain-new": "yes"}
 DROP = {"rf-foot-drop": "left"}
-OLD_DROP = DROP | {"rf-weakness-onset": "over-6-weeks", "rf-weakness-progress": "same"}
 BAD_DROP = DROP | {"rf-weakness-onset": "sudden", "rf-weakness-progress": "worse"}
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
 UNSURE_STEROIDS = {"rf-trauma": "minor", "rf-steroid-3mo": "unsure"}
 PAD = CLAUDICATION | {"hx-pad-risk": "yes"}
 REST_PAIN = condition("233962007")
@@ -55,8 +60,6 @@ YOUNG = patient("1990-01-01")
 FALL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
 
 NO_CONTRAST = {"contrast-for-infection-and-cancer": False}
-CANCER = {"rf-cancer-history": "active"}
-LABS = "LAB_CRP:urgent LAB_ESR:urgent"
 STALE = hours(31 * 24)
 NOT_ASKED = {"hx-wants-intervention": None}
 COLD = {"rf-cold-pale-leg": "yes"}
@@ -187,7 +190,9 @@ RED_FLAGS = {
         ),
     ],
     "R03c": [
-        Case("a high CRP, no contrast", [calm(), crp()], "URGENT", f"MRI_L_WO:urgent {LABS}", values=NO_CONTRAST),
+        Case(
+            "a high CRP, no contrast", [calm(), crp()], "URGENT", f"MRI_L_WO:urgent {URGENT_LABS}", values=NO_CONTRAST
+        ),
         Case(
             "a high CRP",
             [calm(), crp()],
@@ -209,7 +214,7 @@ RED_FLAGS = {
         ),
     ],
     "R04": [
-        Case("cancer, no contrast", [calm(CANCER)], "URGENT", f"MRI_L_WO:urgent {LABS}", values=NO_CONTRAST),
+        Case("cancer, no contrast", [calm(CANCER)], "URGENT", f"MRI_L_WO:urgent {URGENT_LABS}", values=NO_CONTRAST),
         Case(
             "cancer",
             [calm({"rf-cancer-history": "active"})],
@@ -398,7 +403,6 @@ CLASSES = {
 }
 
 CONSULT = "RADIOLOGY_CONSULT"
-PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
 EXPECTING = {"ctx-pregnant": "pregnant"}
 CONTROLS = {
     "R13": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import (
-    CLAUDICATION,
+    LUMBAR_MRI,
     MRI_WWO,
     SCT,
     B,
@@ -22,16 +22,20 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import (
+    CANCER,
+    CAUDA,
+    CONTRAST,
+    PACED,
+    SADDLE,
+    STABLE_DEFICIT,
+    SWAPPED,
+    URGENT_LABS,
+    WISH,
+)
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
-CANCER = {"rf-cancer-history": "active"}
-WISH = CLAUDICATION | {"hx-wants-intervention": "yes"}
 SWAP = "MR_SAFETY_REVIEW MR_UNSAFE_SWAP"
-CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
-SWAPPED = "ED_REFERRAL:stat CTM_L:stat"
 ALONE = "ED_REFERRAL:stat"
-PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
-LABS = "LAB_CRP:urgent LAB_ESR:urgent"
 DEVICE = {"resourceType": "Device", "id": "pm", "type": coding(SCT, "424921004"), "patient": {"reference": "Patient/p"}}
 IN_USE = {
     "resourceType": "DeviceUseStatement",
@@ -134,7 +138,7 @@ R13 = [
         "MRI with contrast is swapped too",
         [calm(CANCER | {"mr-pacemaker": "yes-unknown"})],
         "URGENT",
-        f"CTM_L:urgent {LABS}",
+        f"CTM_L:urgent {URGENT_LABS}",
         met="R13",
         flags=SWAP,
     ),
@@ -173,7 +177,7 @@ R13 = [
         "anticoagulant, cancer: the consult is urgent",
         [calm(CANCER | {"mr-pacemaker": "yes-unknown", "hx-anticoagulant": "yes"})],
         "URGENT",
-        LABS,
+        URGENT_LABS,
         flags="RADIOLOGY_CONSULT",
         review_priority="urgent",
     ),
@@ -247,7 +251,7 @@ R14 = [
         "pregnant: no contrast",
         [woman(), calm(CANCER | {"ctx-pregnant": "pregnant"})],
         "URGENT",
-        f"MRI_L_WO:urgent {LABS}",
+        f"MRI_L_WO:urgent {URGENT_LABS}",
         met="R14",
         flags="PREGNANCY",
     ),
@@ -256,7 +260,7 @@ R14 = [
         "a man of sixty",
         [patient("1965-01-01"), calm(CANCER | {"ctx-pregnant": None})],
         "URGENT",
-        f"MRI_L_WWO:urgent {LABS}",
+        CONTRAST,
         not_met="R14",
         no_flags="PREGNANCY PREGNANCY_CHECK_REQUIRED",
     ),
@@ -264,7 +268,7 @@ R14 = [
         "a woman of sixty",
         [woman(60), calm(CANCER | {"ctx-pregnant": None})],
         "URGENT",
-        f"MRI_L_WWO:urgent {LABS}",
+        CONTRAST,
         not_met="R14",
         no_flags="PREGNANCY_CHECK_REQUIRED",
     ),
@@ -272,7 +276,7 @@ R14 = [
         "a woman of 55",
         [woman(55), calm(CANCER | {"ctx-pregnant": None})],
         "URGENT",
-        f"MRI_L_WWO:urgent {LABS}",
+        CONTRAST,
         met="R14",
         flags="PREGNANCY_CHECK_REQUIRED",
     ),
@@ -310,7 +314,7 @@ R14 = [
         "not pregnant",
         [woman(), calm(CANCER)],
         "URGENT",
-        f"MRI_L_WWO:urgent {LABS}",
+        CONTRAST,
         not_met="R14",
         no_flags="PREGNANCY PREGNANCY_CHECK_REQUIRED",
     ),
@@ -358,7 +362,7 @@ R14 = [
         "an Observation says pregnant",
         [woman(), calm(CANCER | {"ctx-pregnant": None}), pregnancy_status("pregnant")],
         "URGENT",
-        f"MRI_L_WO:urgent {LABS}",
+        f"MRI_L_WO:urgent {URGENT_LABS}",
         met="R14",
         flags="PREGNANCY",
     ),
@@ -366,7 +370,7 @@ R14 = [
         "an Observation says pregnant, the form says no",
         [woman(), calm(CANCER), pregnancy_status("pregnant")],
         "URGENT",
-        f"MRI_L_WO:urgent {LABS}",
+        f"MRI_L_WO:urgent {URGENT_LABS}",
         met="R14",
         flags="PREGNANCY",
     ),
@@ -383,7 +387,6 @@ R14 = [
 ]
 
 KIDNEY = CANCER | {"hx-kidney": "yes"}
-CONTRAST = f"MRI_L_WWO:urgent {LABS}"
 R15 = [
     Case("eGFR 24", [calm(CANCER), egfr(24)], "URGENT", CONTRAST, met="R15", flags="GBCA_RENAL_REVIEW"),
     Case("eGFR 75", [calm(CANCER), egfr(75)], "URGENT", CONTRAST, not_met="R15", no_flags="GBCA_RENAL_REVIEW"),
@@ -419,12 +422,11 @@ R15 = [
     Case("preliminary value", [calm(CANCER), egfr(24) | {"status": "preliminary"}], no_flags="GBCA_RENAL_REVIEW"),
 ]
 
-MRI = "30679-5"
 R16 = [
     *[
         Case(
             f"{status} order for the same",
-            [calm(WISH), order(MRI, day(5), status)],
+            [calm(WISH), order(LUMBAR_MRI, day(5), status)],
             "ROUTINE",
             "",
             met="R16",
@@ -435,7 +437,7 @@ R16 = [
     *[
         Case(
             f"{status} order is no duplicate",
-            [calm(WISH), order(MRI, day(5), status)],
+            [calm(WISH), order(LUMBAR_MRI, day(5), status)],
             "ROUTINE",
             "MRI_L_WO:routine",
             no_flags="DUPLICATE_SUPPRESSED",
@@ -456,30 +458,30 @@ R16 = [
         "MRI_L_WO:routine",
         no_flags="DUPLICATE_SUPPRESSED",
     ),
-    Case("a routine order does not stop a stat one", [calm(SADDLE), order(MRI, hours(2))], "EMERGENCY", CAUDA),
+    Case("a routine order does not stop a stat one", [calm(SADDLE), order(LUMBAR_MRI, hours(2))], "EMERGENCY", CAUDA),
     Case(
         "a stat order of two hours ago does",
-        [calm(SADDLE), order(MRI, hours(2), priority="stat")],
+        [calm(SADDLE), order(LUMBAR_MRI, hours(2), priority="stat")],
         "EMERGENCY",
         ALONE,
         flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
         "a stat order of 23 hours ago does",
-        [calm(SADDLE), order(MRI, hours(23), priority="stat")],
+        [calm(SADDLE), order(LUMBAR_MRI, hours(23), priority="stat")],
         "EMERGENCY",
         ALONE,
         flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
         "a stat order of 24 hours ago does not",
-        [calm(SADDLE), order(MRI, hours(24), priority="stat")],
+        [calm(SADDLE), order(LUMBAR_MRI, hours(24), priority="stat")],
         "EMERGENCY",
         CAUDA,
     ),
     Case(
         "a stat order of 25 hours ago does not",
-        [calm(SADDLE), order(MRI, hours(25), priority="stat")],
+        [calm(SADDLE), order(LUMBAR_MRI, hours(25), priority="stat")],
         "EMERGENCY",
         CAUDA,
     ),
@@ -487,12 +489,12 @@ R16 = [
         "an old urgent order stops an urgent one",
         [calm(CANCER), order(MRI_WWO, day(3), priority="urgent")],
         "URGENT",
-        LABS,
+        URGENT_LABS,
         flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
         "an old stat order stops a routine one",
-        [calm(WISH), order(MRI, day(3), priority="stat")],
+        [calm(WISH), order(LUMBAR_MRI, day(3), priority="stat")],
         "ROUTINE",
         "",
         flags="DUPLICATE_SUPPRESSED",
@@ -516,7 +518,7 @@ R16 = [
     ),
     Case(
         "an order for an MRI that nobody wants",
-        [calm(), order(MRI, day(5))],
+        [calm(), order(LUMBAR_MRI, day(5))],
         "ROUTINE",
         "",
         not_met="R16",
@@ -529,7 +531,7 @@ R16 = [
             report(day(21)),
         ],
         "URGENT",
-        "MRI_L_WO:urgent SPINE_SURG_REFERRAL:urgent",
+        STABLE_DEFICIT,
     ),
     Case(
         "MRI 13 months ago",

@@ -6,22 +6,20 @@ from datetime import UTC, datetime
 
 from tests.criteria.cases.building import STENOSIS, calm, day, injection, report, temperature, woman
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import AFTER_RELIEF, SEEN_STENOSIS, WANTS_INJECTION, WANTS_SURGERY
 
-WANTS = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes"}
-CONCORDANT = report(day(200), conclusion=STENOSIS)
-BEFORE = WANTS | {"hx-last-esi-relief": "ge50-ge3mo"}
 LEAP = datetime(2024, 2, 29, 12, 0, tzinfo=UTC)
 CERVICAL = "122494005"
 
 
 def wants(**answers):
-    return calm(WANTS | {name.replace("_", "-"): value for name, value in answers.items()})
+    return calm(WANTS_INJECTION | {name.replace("_", "-"): value for name, value in answers.items()})
 
 
 R21 = [
     Case(
         "first injection",
-        [wants(), CONCORDANT],
+        [wants(), SEEN_STENOSIS],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -29,7 +27,7 @@ R21 = [
     ),
     Case(
         "one earlier, good relief",
-        [calm(BEFORE), CONCORDANT, injection(day(120))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(120))],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -37,7 +35,7 @@ R21 = [
     ),
     Case(
         "two earlier: the last of the window",
-        [calm(BEFORE), CONCORDANT, injection(day(200)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(200)), injection(day(100))],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -45,7 +43,7 @@ R21 = [
     ),
     Case(
         "three earlier: the cap",
-        [calm(BEFORE), CONCORDANT, injection(day(300)), injection(day(200)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(300)), injection(day(200)), injection(day(100))],
         "ROUTINE",
         "",
         not_met="R21",
@@ -54,14 +52,14 @@ R21 = [
     ),
     Case(
         "two on one day count once",
-        [calm(BEFORE), CONCORDANT, injection(day(200)), injection(day(100)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(200)), injection(day(100)), injection(day(100))],
         "ROUTINE",
         "ESI:routine",
         flags="ESI_LAST_IN_WINDOW",
     ),
     Case(
         "twelve months ago exactly does not count",
-        [calm(BEFORE), CONCORDANT, injection("2024-06-18"), injection(day(200)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection("2024-06-18"), injection(day(200)), injection(day(100))],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -69,7 +67,7 @@ R21 = [
     ),
     Case(
         "a day less counts",
-        [calm(BEFORE), CONCORDANT, injection("2024-06-19"), injection(day(200)), injection(day(100))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection("2024-06-19"), injection(day(200)), injection(day(100))],
         "ROUTINE",
         "",
         not_met="R21",
@@ -78,7 +76,7 @@ R21 = [
     Case(
         "on a leap day, a year ago is the 28th of February",
         [
-            calm(BEFORE, authored=LEAP.isoformat()),
+            calm(AFTER_RELIEF, authored=LEAP.isoformat()),
             report("2023-10-01", conclusion=STENOSIS),
             injection("2023-02-28"),
             injection("2023-06-01"),
@@ -92,7 +90,7 @@ R21 = [
     Case(
         "on a leap day, the 1st of March counts",
         [
-            calm(BEFORE, authored=LEAP.isoformat()),
+            calm(AFTER_RELIEF, authored=LEAP.isoformat()),
             report("2023-10-01", conclusion=STENOSIS),
             injection("2023-03-01"),
             injection("2023-06-01"),
@@ -103,17 +101,23 @@ R21 = [
         flags="ESI_CAP_REACHED",
         at=LEAP,
     ),
-    Case("thirteen days after the last", [calm(BEFORE), CONCORDANT, injection(day(13))], "ROUTINE", "", not_met="R21"),
+    Case(
+        "thirteen days after the last",
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(13))],
+        "ROUTINE",
+        "",
+        not_met="R21",
+    ),
     Case(
         "fourteen days after the last",
-        [calm(BEFORE), CONCORDANT, injection(day(14))],
+        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(14))],
         "ROUTINE",
         "ESI:routine",
         met="R21",
     ),
     Case(
         "one planned, not done",
-        [wants(), CONCORDANT, injection(day(20), status="not-done")],
+        [wants(), SEEN_STENOSIS, injection(day(20), status="not-done")],
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -122,7 +126,7 @@ R21 = [
         "another region does not count",
         [
             wants(),
-            CONCORDANT,
+            SEEN_STENOSIS,
             injection(day(100), CERVICAL),
             injection(day(150), CERVICAL),
             injection(day(200), CERVICAL),
@@ -134,51 +138,57 @@ R21 = [
     ),
     Case(
         "little relief of the last",
-        [wants(hx_last_esi_relief="lt50"), CONCORDANT, injection(day(100))],
+        [wants(hx_last_esi_relief="lt50"), SEEN_STENOSIS, injection(day(100))],
         "ROUTINE",
         "",
         not_met="R21",
     ),
     Case(
         "short relief of the last",
-        [wants(hx_last_esi_relief="ge50-lt3mo"), CONCORDANT, injection(day(100))],
+        [wants(hx_last_esi_relief="ge50-lt3mo"), SEEN_STENOSIS, injection(day(100))],
         "ROUTINE",
         "",
         not_met="R21",
     ),
     Case(
         "relief of the last unknown",
-        [wants(hx_last_esi_relief="unsure"), CONCORDANT, injection(day(100))],
+        [wants(hx_last_esi_relief="unsure"), SEEN_STENOSIS, injection(day(100))],
         "ROUTINE",
         "",
         cannot_tell="R21",
     ),
     Case(
         "relief told, no injection on file",
-        [wants(hx_last_esi_relief="ge50-ge3mo"), CONCORDANT],
+        [wants(hx_last_esi_relief="ge50-ge3mo"), SEEN_STENOSIS],
         "ROUTINE",
         "",
         cannot_tell="R21",
     ),
     Case(
         "no injection on file, relief skipped",
-        [wants(hx_last_esi_relief=None), CONCORDANT],
+        [wants(hx_last_esi_relief=None), SEEN_STENOSIS],
         "ROUTINE",
         "ESI:routine",
         met="R21",
     ),
-    Case("does not want one", [wants(hx_wants_injection="no"), CONCORDANT], "ROUTINE", "", not_met="R21"),
-    Case("wish unsure", [wants(hx_wants_injection="unsure"), CONCORDANT], "ROUTINE", "", cannot_tell="R21"),
-    Case("no leg pain from a root", [wants(hx_radicular_leg_pain="no"), CONCORDANT], "ROUTINE", "", not_met="R21"),
-    Case("four weeks of pain", [wants(ctx_duration_weeks=(4, "wk")), CONCORDANT], "ROUTINE", "ESI:routine", met="R21"),
+    Case("does not want one", [wants(hx_wants_injection="no"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
+    Case("wish unsure", [wants(hx_wants_injection="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
+    Case("no leg pain from a root", [wants(hx_radicular_leg_pain="no"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
     Case(
-        "under four weeks of pain", [wants(ctx_duration_weeks=("3.9", "wk")), CONCORDANT], "ROUTINE", "", not_met="R21"
+        "four weeks of pain", [wants(ctx_duration_weeks=(4, "wk")), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"
     ),
-    Case("28 days of pain", [wants(ctx_duration_weeks=(28, "d")), CONCORDANT], "ROUTINE", "ESI:routine", met="R21"),
-    Case("six weeks of physiotherapy", [wants(hx_pt_weeks=6), CONCORDANT], "ROUTINE", "ESI:routine", met="R21"),
+    Case(
+        "under four weeks of pain",
+        [wants(ctx_duration_weeks=("3.9", "wk")), SEEN_STENOSIS],
+        "ROUTINE",
+        "",
+        not_met="R21",
+    ),
+    Case("28 days of pain", [wants(ctx_duration_weeks=(28, "d")), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
+    Case("six weeks of physiotherapy", [wants(hx_pt_weeks=6), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
     Case(
         "under six weeks of physiotherapy",
-        [wants(hx_pt_weeks="5.9"), CONCORDANT],
+        [wants(hx_pt_weeks="5.9"), SEEN_STENOSIS],
         "ROUTINE",
         "PT_REFERRAL:routine",
         not_met="R21",
@@ -192,48 +202,52 @@ R21 = [
         "",
         not_met="R21",
     ),
-    Case("fever", [wants(), CONCORDANT, temperature("38.6")], "SAME_DAY", not_met="R21"),
-    Case("a red flag unknown", [wants(rf_night_sweats="unsure"), CONCORDANT], "ROUTINE", "", cannot_tell="R21"),
-    Case("blood thinner", [wants(hx_anticoagulant="yes"), CONCORDANT], "ROUTINE", "", not_met="R21"),
-    Case("blood thinner unsure", [wants(hx_anticoagulant="unsure"), CONCORDANT], "ROUTINE", "", cannot_tell="R21"),
-    Case("pregnant", [woman(), wants(ctx_pregnant="pregnant"), CONCORDANT], "ROUTINE", "", not_met="R21"),
-    Case("not pregnant", [woman(), wants(), CONCORDANT], "ROUTINE", "ESI:routine", met="R21"),
+    Case("fever", [wants(), SEEN_STENOSIS, temperature("38.6")], "SAME_DAY", not_met="R21"),
+    Case("a red flag unknown", [wants(rf_night_sweats="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
+    Case("blood thinner", [wants(hx_anticoagulant="yes"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
+    Case("blood thinner unsure", [wants(hx_anticoagulant="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
+    Case("pregnant", [woman(), wants(ctx_pregnant="pregnant"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
+    Case("not pregnant", [woman(), wants(), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
 ]
-
-OPINION = {"hx-conservative-months": 8, "hx-life-limiting": "yes", "hx-wants-intervention": "yes"}
 
 
 def opinion(**answers):
-    return calm(OPINION | {name.replace("_", "-"): value for name, value in answers.items()})
+    return calm(WANTS_SURGERY | {name.replace("_", "-"): value for name, value in answers.items()})
 
 
 R22 = [
-    Case("eight months", [opinion(), CONCORDANT], "ROUTINE", "SPINE_SURG_REFERRAL:routine", met="R22"),
-    Case("three months", [opinion(hx_conservative_months=3), CONCORDANT], "ROUTINE", "", not_met="R22"),
+    Case("eight months", [opinion(), SEEN_STENOSIS], "ROUTINE", "SPINE_SURG_REFERRAL:routine", met="R22"),
+    Case("three months", [opinion(hx_conservative_months=3), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"),
     Case(
         "six months",
-        [opinion(hx_conservative_months="6.0"), CONCORDANT],
+        [opinion(hx_conservative_months="6.0"), SEEN_STENOSIS],
         "ROUTINE",
         "SPINE_SURG_REFERRAL:routine",
         met="R22",
     ),
-    Case("just under six months", [opinion(hx_conservative_months="5.99"), CONCORDANT], "ROUTINE", "", not_met="R22"),
+    Case(
+        "just under six months", [opinion(hx_conservative_months="5.99"), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"
+    ),
     Case(
         "months unknown",
-        [opinion(hx_conservative_months=None), CONCORDANT],
+        [opinion(hx_conservative_months=None), SEEN_STENOSIS],
         "ROUTINE",
         "",
         cannot_tell="R22",
         only_flags="",
     ),
-    Case("not life-limiting", [opinion(hx_life_limiting="no"), CONCORDANT], "ROUTINE", "", not_met="R22"),
+    Case("not life-limiting", [opinion(hx_life_limiting="no"), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"),
     Case(
-        "does not want an intervention", [opinion(hx_wants_intervention="no"), CONCORDANT], "ROUTINE", "", not_met="R22"
+        "does not want an intervention",
+        [opinion(hx_wants_intervention="no"), SEEN_STENOSIS],
+        "ROUTINE",
+        "",
+        not_met="R22",
     ),
-    Case("wish unsure", [opinion(hx_wants_intervention="unsure"), CONCORDANT], "ROUTINE", "", cannot_tell="R22"),
+    Case("wish unsure", [opinion(hx_wants_intervention="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R22"),
     Case("no imaging", [opinion()], "ROUTINE", "", not_met="R22"),
-    Case("a red flag", [opinion(rf_numbness_spread="days"), CONCORDANT], "SAME_DAY", "", not_met="R22"),
-    Case("a red flag unknown", [opinion(rf_night_sweats=None), CONCORDANT], "ROUTINE", "", cannot_tell="R22"),
+    Case("a red flag", [opinion(rf_numbness_spread="days"), SEEN_STENOSIS], "SAME_DAY", "", not_met="R22"),
+    Case("a red flag unknown", [opinion(rf_night_sweats=None), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R22"),
 ]
 
 TABLES = {"R21": R21, "R22": R22}

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.criteria.cases.building import T, calm, day, form, hours, patient, temperature, weight, woman
+from tests.criteria.cases.building import (
+    T,
+    calm,
+    day,
+    form,
+    hours,
+    patient,
+    temperature,
+    weight,
+    woman,
+)
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import FEVER
 from tests.criteria.cases.windows import screened
 
 WEAK = {"rf-leg-weakness": "one", "rf-weakness-onset": "days", "rf-weakness-progress": "same"}
 SUDDEN, WORSE = {"rf-weakness-onset": "sudden"}, {"rf-weakness-progress": "worse"}
-FEVER = {"rf-fever-chills": "yes"}
 LOST = {"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"}
 
 

@@ -37,8 +37,8 @@ from tests.criteria.cases.building import (
     weight,
 )
 from tests.criteria.cases.checking import Case
+from tests.criteria.cases.presentations import SADDLE
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
 LAST, FIRST_OUTSIDE = "2024-06-19", "2024-06-18"
 """Twelve months before T: the oldest day inside, and the day before it."""
 
