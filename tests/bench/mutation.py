@@ -1,9 +1,10 @@
 """Which deliberate mistakes the tests notice. `make mutation`; a survivor is a case that is missing.
 
 Each mistake is made in a process of its own, which runs what the default test run does until something comes out
-otherwise: the load, `criteria check`, the tables of cases (those that tell most of the rule or fact first), and the
-quick tests of CHECKS (CHECKS=no leaves those out, for a first look). JOBS says how many processes there are; survivors
-are printed as they are found, VERBOSE prints what noticed the others.
+otherwise: the load, `criteria check`, the quick tests of the module's own, the tables of cases (those that tell most of
+the rule or fact first) where evaluation reaches the module, and the quick tests of CHECKS (CHECKS=no leaves all tests
+out, for a first look). JOBS says how many processes there are; survivors are printed as they are found, VERBOSE prints
+what noticed the others.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.confte
 CHECKS = [
     *(f"tests/criteria/test_{name}.py" for name in ("site_values", "facts", "knowledge", "amendments", "moments")),
     *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources", "concept_properties")),
+    *(f"tests/criteria/test_{name}.py" for name in ("control_conditions", "usable")),
     *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls", "expiry")),
-    *(f"tests/orders/test_{name}.py" for name in ("writes", "screening")),
+    *(f"tests/orders/test_{name}.py" for name in ("writes", "screening", "what_held_back", "merging")),
 ]
 OF_ARTEFACTS = (
     "tests/criteria/test_knowledge.py",
@@ -48,12 +50,12 @@ OF_ARTEFACTS = (
 )
 OWN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("checks", "check_digits", "reach", "links", "review"), OF_ARTEFACTS),
-    **dict.fromkeys(("examples", "wording"), ("tests/cli/test_criteria_show.py",)),
-    **dict.fromkeys(("messages", "vocabulary"), ("tests/criteria/test_messages.py",)),
-    "units": ("tests/criteria/test_units.py",),
-    "moments": ("tests/criteria/test_moments.py",),
+    "examples": ("tests/cli/test_criteria_show.py",),
+    **dict.fromkeys(("messages", "vocabulary", "wording"), ("tests/criteria/test_messages.py",)),
     **dict.fromkeys(("expressions", "syntax"), ("tests/criteria/test_expressions.py",)),
+    **{name: (f"tests/criteria/test_{name}.py",) for name in ("facts", "units", "moments", "usable")},
     "repeats": ("tests/orders/test_repeats.py",),
+    "controls": ("tests/orders/test_safety_controls.py",),
 }
 """The tests of a module's own, which run first when the mistake is in it."""
 SAMPLE = "200"
@@ -92,7 +94,12 @@ def _in_code(mutant: Mutant, _: Cases) -> str:
         del sys.modules[name]
     sys.meta_path.insert(0, _Served(mutant.module, mutant.apply(None)))
     own = OWN.get(mutant.module.rpartition(".")[2], ())
-    return _by_load() or _by_tests(own) or _by_cases(Cases(), mutant.about) or _by_tests(CHECKS)
+    return _by_load() or _of_module(own, mutant) or _by_tests([each for each in CHECKS if each not in own])
+
+
+def _of_module(own: Sequence[str], mutant: Mutant) -> str:
+    evaluates = mutant.module in sys.modules  # now that the knowledge is loaded
+    return _by_tests(own) or (_by_cases(Cases(), mutant.about) if evaluates else "")
 
 
 def _in_artefacts(mutant: Mutant, cases: Cases) -> str:
@@ -181,19 +188,22 @@ def _run(mutants: list[Mutant], cases: Cases, kind: str) -> float:
 
 def _chosen(mutants: list[Mutant], words: list[str]) -> list[Mutant]:
     """Those whose names contain every word, and stand in the file @name; a number is the size of a random sample."""
+    seed = int(next((word.removeprefix("seed=") for word in words if word.startswith("seed=")), "1"))
+    words = [word for word in words if not word.startswith("seed=")]
     sizes, parts = [int(word) for word in words if word.isdigit()], [word for word in words if not word.isdigit()]
     listed = "".join(Path(part[1:]).read_text(encoding="utf-8") for part in parts if part.startswith("@"))
     parts = [part for part in parts if not part.startswith("@")]
     named = [mutant for mutant in mutants if all(part in mutant.name for part in parts)]
     named = [mutant for mutant in named if f": {mutant.name}\n" in listed] if listed else named
-    return random.Random(1).sample(named, min(sizes[0], len(named))) if sizes else named
+    return random.Random(seed).sample(named, min(sizes[0], len(named))) if sizes else named
 
 
 def main() -> int:
     """Make every mistake; 1 when one in the artefacts is not noticed.
 
-    Words narrow: `artefacts` or `code`, a number for a random sample of that size, parts of a mistake's name, @file for
-    those that an earlier run printed. Of those in the code SAMPLE are made unless a number says otherwise.
+    Words narrow: `artefacts` or `code`, a number for a random sample of that size (seed=2 for another one), parts of a
+    mistake's name, @file for those that an earlier run printed. Of those in the code SAMPLE are made unless a number
+    says otherwise.
     """
     kinds = [word for word in sys.argv[2:] if word in {"artefacts", "code"}] or ["artefacts", "code"]
     words = [word for word in sys.argv[2:] if word not in {"artefacts", "code"}]

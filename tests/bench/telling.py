@@ -21,6 +21,7 @@ class Cases:
     def __init__(self) -> None:
         rooms = import_module("tests.criteria.test_cases").ROOMS
         self.cases = [(rule, case) for room in rooms for rule, table in room.TABLES.items() for case in table]
+        self._depth = [at for room in rooms for table in room.TABLES.values() for at in range(len(table))]
         self._said: list[dict[str, str]] = []
         self._records: list[Any] = []
         self._before: Any = None
@@ -36,10 +37,12 @@ class Cases:
             self._said.append({name: str(fact.value) for name, fact in facts.items()} | seen.rules)
 
     def telling(self, about: str, after: Any) -> Iterator[Any]:
-        """Those of the rule's own table first, then those where the fact or rule is as it seldom is."""
+        """Those of the rule's own table first, then those where the fact or rule is as it seldom is, each table in turn."""
         common = Counter(said.get(about) for said in self._said)
         rare = {at: common[said.get(about)] for at, said in enumerate(self._said)}
-        places = sorted(range(len(self.cases)), key=lambda at: (self.cases[at][0] != about, rare.get(at, 0)))
+        places = sorted(
+            range(len(self.cases)), key=lambda at: (self.cases[at][0] != about, rare.get(at, 0), self._depth[at])
+        )
         return (self.cases[at][1] for at in places if self._tells(at, about, after))
 
     def _tells(self, at: int, about: str, after: Any) -> bool:
