@@ -1,7 +1,7 @@
 """The conditions of a search as SQL that takes the same way through the indexes whatever the statistics say.
 
-Where a parameter names few resources (an id, an identifier, a reference), the search starts from its rows and tests
-the other parameters resource by resource; else it goes through the type and looks each resource up in what each
+Where a parameter names few resources (an id, a patient, an identifier, a reference), the search starts from those and
+tests the other parameters resource by resource; else it goes through the type and looks each resource up in what each
 parameter matches, found once. Left to itself, PostgreSQL tests young tables row by row against row.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import and_, false, func, literal, or_, select, true
@@ -22,6 +23,20 @@ from fhir_svc.store.tables import resources
 from fhir_svc.store.tables import search as rows
 
 _SELECTIVE = frozenset({"identifier", "requisition", "request"})
+_SAID = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What a modifier makes of a parameter.
+
+    `missing`: it is asked whether there is a value, not which. `absent`: what has it is not wanted. `target`: the type
+    of what a reference points to, if that is said.
+    """
+
+    missing: bool = False
+    absent: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +52,21 @@ def meeting(dialect: str, tenant: str, kind: str, params: Sequence[tuple[str, st
     """SQL for "a resource of this tenant and type that meets all of these"."""
     direct: list[Any] = []
     asked: list[_Asked] = []
+    few = False
     for name, value in params:
-        own = name.partition(":")[0]
+        own, _, modifier = name.partition(":")
         try:
             if own in EVERYWHERE:
-                direct.append(_direct(kind, name, value))
+                direct.append(_direct(kind, own, modifier, value))
+                few |= own == "_id"
+                continue
+            field, parameter = _parameter(kind, own)
+            how = _how(parameter, own, modifier, value)
+            if parameter.head is None:
+                asked.append(_asked(tenant, f"{kind}.{field}", parameter, how, value))
             else:
-                asked.append(_asked(tenant, kind, name, value))
+                direct.append(_of_head(resources.c[parameter.head], parameter, how, value))
+                few |= parameter.kind == "reference" and not how.missing
         except Malformed as failure:
             raise failure.at(f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http") from None
     start = next((one for one in asked if one.selective and not one.absent), None)
@@ -51,7 +74,6 @@ def meeting(dialect: str, tenant: str, kind: str, params: Sequence[tuple[str, st
         rest = (_tested(one) for one in asked if one is not start)
         return and_(among(dialect, resources.c.key, select(rows.c.resource).where(start.rows)), *direct, *rest)
     mine = and_(resources.c.tenant == tenant, resources.c.type == kind, *direct)
-    few = any(name == "_id" for name, _ in params)
     return and_(mine, *(_tested(one) if few else _looked_up(dialect, one) for one in asked))
 
 
@@ -70,35 +92,72 @@ def _looked_up(dialect: str, one: _Asked) -> Any:
     return found.is_(true()) if dialect == "postgresql" else found
 
 
-def _direct(kind: str, name: str, value: str) -> Any:
+def _direct(kind: str, name: str, modifier: str, value: str) -> Any:
     if kind not in PARAMETERS:
         raise Malformed("This type is not kept here.", error="unknown-parameter", code="not-supported")
-    name, _, modifier = name.partition(":")
-    if modifier == "missing" and value in {"true", "false"}:
-        return true() if value == "false" else false()  # every resource has both
+    if modifier == "missing" and value in _SAID:
+        return false() if _SAID[value] else true()  # every resource has both
     if modifier:
-        raise Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
+        raise _bad_modifier()
     wanted = _split(value, ",")
     if name == "_id":
         return resources.c.id.in_(wanted)
     return or_(*(periods.condition(one, resources.c.updated, resources.c.updated) for one in wanted))
 
 
-def _asked(tenant: str, kind: str, name: str, value: str) -> _Asked:
-    name, _, modifier = name.partition(":")
+def _parameter(kind: str, name: str) -> tuple[str, Parameter]:
     field = ALIASES.get((kind, name), name)
     parameter = INDEXED.get(kind, {}).get(field)
     if name not in PARAMETERS.get(kind, ()) or parameter is None:
         raise Malformed("This type has no such search parameter.", error="unknown-parameter", code="not-supported")
-    mine = and_(rows.c.tenant == tenant, rows.c.field == f"{kind}.{field}")
-    if modifier == "missing" and value in {"true", "false"}:
-        return _Asked(mine, absent=value == "true")
+    return field, parameter
+
+
+def _how(parameter: Parameter, name: str, modifier: str, value: str) -> _How:
+    if modifier == "missing" and value in _SAID:
+        return _How(missing=True, absent=_SAID[value])
     target = "Patient" if name == "patient" else modifier if parameter.kind == "reference" else ""
     negated = modifier == "not" and parameter.kind in {"token", "code"}
     if modifier and modifier != target and not negated:
-        raise Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
-    matching = and_(mine, or_(*(_match(parameter, one, target) for one in _split(value, ","))))
-    return _Asked(matching, absent=negated, selective=parameter.kind == "reference" or field in _SELECTIVE)
+        raise _bad_modifier()
+    return _How(absent=negated, target=target)
+
+
+def _bad_modifier() -> Malformed:
+    return Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
+
+
+def _asked(tenant: str, field: str, parameter: Parameter, how: _How, value: str) -> _Asked:
+    mine = and_(rows.c.tenant == tenant, rows.c.field == field)
+    if how.missing:
+        return _Asked(mine, absent=how.absent)
+    matching = and_(mine, or_(*(_match(parameter, one, how.target) for one in _split(value, ","))))
+    selective = parameter.kind == "reference" or field.partition(".")[2] in _SELECTIVE
+    return _Asked(matching, absent=how.absent, selective=selective)
+
+
+def _of_head(column: Any, parameter: Parameter, how: _How, value: str) -> Any:
+    """What a resource's own row says of its status, or of the patient whom it is about."""
+    if how.missing:
+        return column.is_(None) if how.absent else column.is_not(None)
+    read = partial(_patient, target=how.target) if parameter.kind == "reference" else _code
+    found = column.in_([one for each in _split(value, ",") if (one := read(each)) is not None])
+    return or_(column.is_(None), ~found) if how.absent else found
+
+
+def _patient(value: str, *, target: str) -> str | None:
+    """The id of the Patient that a reference names; None of what is no Patient."""
+    text = _unescape(value)
+    if "://" in text:
+        text = "/".join(text.rstrip("/").split("/")[-2:])
+    id_, kind = indexing.split_reference(text)
+    return id_ if {kind, target} <= {"", "Patient"} else None
+
+
+def _code(value: str) -> str:
+    """The code of a token whose system is implied by its element."""
+    system, bar, code = _bar(value)
+    return code if bar else system
 
 
 def _match(parameter: Parameter, value: str, target: str) -> Any:
@@ -109,9 +168,15 @@ def _match(parameter: Parameter, value: str, target: str) -> Any:
     if parameter.kind == "canonical":
         url, bar, version = value.partition("|")
         return and_(rows.c.value == url, rows.c.system == version) if bar else rows.c.value == url
+    if parameter.kind == "code":
+        return rows.c.value == _code(value)
+    return _is_token(value)
+
+
+def _is_token(value: str) -> Any:
     system, bar, code = _bar(value)
-    if not bar or parameter.kind == "code":  # a code's system is implied by its element
-        return rows.c.value == (code if bar else system)
+    if not bar:
+        return rows.c.value == system
     if not code:
         return rows.c.system == system
     return and_(rows.c.value == code, rows.c.system == system)

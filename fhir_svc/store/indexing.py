@@ -1,4 +1,7 @@
-"""What a search can find a resource by: its tokens, references and dates, as rows of the table `search`."""
+"""What a search can find a resource by: its tokens, references and dates, as rows of the table `search`.
+
+What a resource's head row holds anyway (its status, its patient) is looked for there, and is not among them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class Value(NamedTuple):
 
 
 def values_of(resource: Mapping[str, Any]) -> set[Value]:
-    """Everything by which this resource can be found."""
+    """Everything by which this resource can be found, but what its head row holds."""
     found: set[Value] = set()
     for field, path, read in _PLAN.get(resource["resourceType"], ()):
         element: Any = resource
@@ -84,6 +87,7 @@ _PLAN = {
     kind: [
         (f"{kind}.{name}", path.split("."), _READ[parameter.kind])
         for name, parameter in parameters.items()
+        if parameter.head is None
         for path in parameter.paths
     ]
     for kind, parameters in INDEXED.items()

@@ -9,11 +9,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`kind` is token, code (a token whose system is implied), reference, canonical or date; `paths` the elements."""
+    """`kind` is token, code (a token whose system is implied), reference, canonical or date; `paths` the elements.
+
+    `head` is the column of a resource's head row that holds the value: such a parameter needs no rows of its own.
+    """
 
     kind: str
     paths: tuple[str, ...]
-    targets: tuple[str, ...] = ()
+    head: str | None = None
 
 
 def _token(*paths: str) -> Parameter:
@@ -28,13 +31,18 @@ def _date(*paths: str) -> Parameter:
     return Parameter("date", paths)
 
 
-def _to(*paths: str, targets: tuple[str, ...] = ()) -> Parameter:
-    return Parameter("reference", paths, targets)
+def _to(*paths: str) -> Parameter:
+    return Parameter("reference", paths)
+
+
+def _person(path: str) -> Parameter:
+    """Whom a resource is about: of the types kept here, always a Patient."""
+    return Parameter("reference", (path,), head="patient")
 
 
 _IDENTIFIER: Final = {"identifier": _token("identifier")}
-_SUBJECT: Final = {"subject": _to("subject")}
-_STATUS: Final = {"status": _code("status")}
+_SUBJECT: Final = {"subject": _person("subject")}
+_STATUS: Final = {"status": Parameter("code", ("status",), head="status")}
 _CODE: Final = {"code": _token("code")}
 _BASED_ON: Final = {"based-on": _to("basedOn")}
 _PRIORITY: Final = {"priority": _code("priority")}
@@ -73,9 +81,9 @@ INDEXED: Final[Mapping[str, Mapping[str, Parameter]]] = {
         "date": _date("effectiveDateTime", "effectivePeriod"),
     },
     "DeviceUseStatement": {**_COMMON, "device": _to("device")},
-    "Device": {"patient": _to("patient"), **_IDENTIFIER, **_STATUS},
+    "Device": {"patient": _person("patient"), **_IDENTIFIER, **_STATUS},
     "AllergyIntolerance": {
-        "patient": _to("patient"),
+        "patient": _person("patient"),
         **_IDENTIFIER,
         **_CODE,
         "date": _date("recordedDate"),
@@ -107,7 +115,7 @@ INDEXED: Final[Mapping[str, Mapping[str, Parameter]]] = {
     "GuidanceResponse": {**_COMMON, "request": _token("requestIdentifier")},
     "RequestGroup": {**_COMMON, **_STATUS, **_CODE, **_PRIORITY, "authored": _date("authoredOn")},
     "DetectedIssue": {
-        "patient": _to("patient"),
+        "patient": _person("patient"),
         **_IDENTIFIER,
         **_CODE,
         "identified": _date("identifiedDateTime", "identifiedPeriod"),
@@ -123,7 +131,7 @@ INDEXED: Final[Mapping[str, Mapping[str, Parameter]]] = {
         "authored": _date("authoredOn"),
     },
     "Task": {
-        "subject": _to("for"),
+        "subject": _person("for"),
         **_IDENTIFIER,
         **_STATUS,
         **_CODE,

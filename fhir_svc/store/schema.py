@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-HEAD = "0004"
+HEAD = "0005"
 _LOCK = 7_214_093_551  # any number, the same in every release
 
 

@@ -103,6 +103,9 @@ def _term(kind: str, name: str) -> tuple[Any, bool, Any]:
         raise Malformed(
             "Results can't be sorted by this.", error="bad-sort", code="not-supported", expression="http._sort"
         )
+    if parameter.head is not None:
+        head = func.coalesce(resources.c[parameter.head], "" if descending else _LAST)
+        return (lambda _: head), descending, str
     column, missing = _sort_column(name, parameter, descending=descending)
     lowest = func.max(column) if descending else func.min(column)
     mine = (rows.c.resource == resources.c.key, rows.c.field == f"{kind}.{name}")

@@ -10,7 +10,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
@@ -19,7 +21,7 @@ from fhir_svc.errors import Broken, Conflict, Unavailable
 from fhir_svc.store import database as database_room
 from fhir_svc.store import resources, schema, submissions
 from fhir_svc.store.database import Database, now
-from fhir_svc.store.tables import metadata, resource_keys
+from fhir_svc.store.tables import metadata, resource_keys, search
 
 T = "north"
 
@@ -38,6 +40,31 @@ def test_the_migrations_make_exactly_the_tables(database):
 def test_the_release_knows_its_newest_migration():
     scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
     assert scripts.get_heads() == [schema.HEAD]
+
+
+def test_rows_for_status_and_patient_come_back_with_the_release_that_read_them(database, observation):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation("a", status="amended"), patient="p1", ours=False)
+        allergy = {"resourceType": "AllergyIntolerance", "id": "b", "patient": {"reference": "Patient/p2"}}
+        resources.create(tx, T, allergy, patient="p2", ours=False)
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+        config.attributes["connection"] = tx
+        command.downgrade(config, "0004")
+        assert _found_by_head(tx) == [
+            ("AllergyIntolerance.patient", "p2"),
+            ("Observation.status", "amended"),
+            ("Observation.subject", "p1"),
+        ]
+        command.upgrade(config, "head")
+        assert _found_by_head(tx) == []
+        found = resources.search(tx, T, "Observation", [("patient", "p1"), ("status", "amended")], count=10)
+        assert [one.id for one in found.entries] == ["a"]
+
+
+def _found_by_head(tx):
+    rows = tx.execute(select(search.c.field, search.c.value).order_by(search.c.field)).all()
+    return [tuple(row) for row in rows if row.field.partition(".")[2] in {"status", "subject", "patient"}]
 
 
 def test_a_database_without_tables_is_not_ready(tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fhir_svc.errors import Malformed
-from fhir_svc.store import resources
+from fhir_svc.store import patients, resources
 
 T = "north"
 LOINC = "http://loinc.org"
@@ -49,7 +49,18 @@ CASES = [
     ([("code", f"{LOINC}|2160-0,pulse")], "ce"),
     ([("code", "8867-4"), ("code", "pulse")], "e"),
     ([("code:not", "8867-4")], "c"),
+    ([("subject", "http://ehr.example/fhir/Group/p2")], ""),
+    ([("subject:Group", "p2")], ""),
+    ([("subject:missing", "true")], ""),
+    ([("patient:missing", "false"), ("code", "pulse")], "e"),
+    ([("patient", "p1"), ("code:not", "8867-4")], "c"),
+    ([("patient", "p1"), ("identifier", "urn:lab|x\\|1")], ""),
     ([("status", "amended")], "b"),
+    ([("status", "final,amended"), ("patient", "p1")], "abce"),
+    ([("status", "http://hl7.org/fhir/observation-status|amended")], "b"),
+    ([("status:not", "final")], "b"),
+    ([("status:missing", "true")], ""),
+    ([("status:missing", "false"), ("status", "amended")], "b"),
     ([("status", "final"), ("patient", "p2")], "d"),
     ([("identifier", "urn:lab|x\\|1")], "d"),
     ([("identifier:missing", "true")], "abce"),
@@ -103,7 +114,8 @@ def test_search_finds_exactly_what_the_specification_says(filled, params, found)
 )
 def test_every_type_is_found_by_its_own_parameters(database, type_, resource, params):
     with database.transaction() as tx:
-        resources.create(tx, T, {"resourceType": type_, "id": "x", **resource}, patient=None, ours=False)
+        mine = {"resourceType": type_, "id": "x", **resource}
+        resources.create(tx, T, mine, patient=patients.patient_of(mine), ours=False)
         assert ids(tx, type_, params) == ["x"]
         assert {name for name, _ in params} <= resources.PARAMETERS[type_]
 
@@ -117,6 +129,8 @@ def test_every_type_is_found_by_its_own_parameters(database, type_, resource, pa
         ("-date,_id", "bcade"),
         ("date,_id", "bcade"),
         ("status,-_id", "bedca"),
+        ("-status,_id", "acdeb"),
+        ("-patient,_id", "dabce"),
         ("_lastUpdated,-_id", None),
     ],
 )
