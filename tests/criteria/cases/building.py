@@ -6,7 +6,7 @@ Days count back from T: `day(3)` is the calendar day three days before it. Every
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -200,12 +200,33 @@ def distance(value: Any, back: int, unit: str = "m", device: str | None = "Devic
 
 def series(baseline: list[Any], current: list[Any], **more: Any) -> list[Resource]:
     """Distances on the days -15, -16 ... (baseline) and -1, -2 ... (current)."""
-    old = [distance(value, 15 + index, **more) for index, value in enumerate(baseline)]
-    return old + [distance(value, 1 + index, **more) for index, value in enumerate(current)]
+    return _daily(lambda value, back: distance(value, back, **more), 15, baseline, current)
+
+
+def steps(value: Any, back: int) -> Resource:
+    """The steps of one day."""
+    return observation("41950-7", value, "{steps}", day(back))
+
+
+def month_of_steps(baseline: list[Any], current: list[Any]) -> list[Resource]:
+    """Steps on the days -15, -16 ... (baseline) and -1, -2 ... (current)."""
+    return _daily(steps, 15, baseline, current)
 
 
 def pain(value: Any, back: int, code: str = "72514-3", **more: Any) -> Resource:
     return observation(code, value, "{score}", day(back), **more)
+
+
+def pains(baseline: list[Any], current: list[Any], code: str = "72514-3") -> list[Resource]:
+    """Pain on the days -8, -9 ... (baseline) and -1, -2 ... (current)."""
+    return _daily(lambda value, back: pain(value, back, code), 8, baseline, current)
+
+
+def _daily(
+    make: Callable[[Any, int], Resource], before: int, baseline: list[Any], current: list[Any]
+) -> list[Resource]:
+    old = [make(value, before + index) for index, value in enumerate(baseline)]
+    return old + [make(value, 1 + index) for index, value in enumerate(current)]
 
 
 def levels(start: int | None, end: int | None, back: int) -> Resource:
@@ -284,6 +305,23 @@ def order(code: str, when: str, status: str = "active", priority: str = "routine
     """An order that the EHR already has."""
     return thing(
         "ServiceRequest", status=status, intent="order", priority=priority, code=coding(system, code), authoredOn=when
+    )
+
+
+def on_order(key: str, priority: str, back: float = 1) -> Resource:
+    """An order by its key that the EHR has had for so many hours."""
+    return order(key, hours(back), priority=priority, system=f"{B}/CodeSystem/order-key")
+
+
+def alert(back: int) -> Resource:
+    """Our own review of declining walking (R30) that was asked for `back` days ago."""
+    return thing(
+        "Task",
+        id="alert",
+        status="requested",
+        code=coding(f"{B}/CodeSystem/task-code", "review"),
+        reasonCode=coding(f"{B}/PlanDefinition/lbp-lss", "R30"),
+        authoredOn=hours(24 * back),
     )
 
 

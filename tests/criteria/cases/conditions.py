@@ -18,7 +18,8 @@ from tests.criteria.cases.building import (
     egfr,
     injection,
     levels,
-    pain,
+    month_of_steps,
+    pains,
     patient,
     pregnancy_status,
     series,
@@ -27,7 +28,6 @@ from tests.criteria.cases.building import (
 )
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import CLAUDICATION, SEEN_STENOSIS, VASCULAR, WANTS_INJECTION
-from tests.criteria.cases.ranges import month_of_steps
 from tests.criteria.cases.values import aged, weights
 
 Answers = Mapping[str, Any]
@@ -528,10 +528,6 @@ R22 = [
 ]
 
 
-def days(rising: float) -> list[Any]:
-    return [pain(4, back) for back in range(8, 13)] + [pain(4 + rising, back) for back in range(1, 4)]
-
-
 def walked(start: int | None, peak: int | None) -> list[Any]:
     return [walk({"wk-pain-start": start, "wk-pain-peak": peak})]
 
@@ -580,7 +576,10 @@ R33 = [
     ),
     *table(
         "pain-worse",
-        {"by 1.9": (days(1.9), False), "by 2.0": (days(2), True), "by 2.1": (days(2.1), True)},
+        {
+            f"by {rise}": (pains([4] * 5, [now] * 3), expected)
+            for rise, now, expected in (("1.9", 5.9, False), ("2.0", 6, True), ("2.1", 6.1, True))
+        },
     ),
     *table(
         "symptoms-moved-down",

@@ -22,6 +22,7 @@ from tests.criteria.cases.building import (
     observation,
     order,
     patient,
+    pregnancy_status,
     report,
     study,
     temperature,
@@ -246,13 +247,7 @@ SOURCES = [
         [
             woman(),
             calm(CANCER),
-            thing(
-                "Observation",
-                status="final",
-                code=coding(LOINC, "82810-3"),
-                effectiveDateTime=day(2),
-                valueCodeableConcept=coding(LOINC, "LA15173-0"),
-            ),
+            pregnancy_status("pregnant", 2),
         ],
         flags="PREGNANCY",
         no_flags="CONFLICT",

@@ -9,8 +9,9 @@ from tests.criteria.cases.building import (
     day,
     distance,
     levels,
-    observation,
+    month_of_steps,
     pain,
+    pains,
     series,
     session,
     walk,
@@ -18,12 +19,6 @@ from tests.criteria.cases.building import (
 )
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import ROUTINE_LABS
-
-
-def steps(baseline, current):
-    back = [(value, 15 + i) for i, value in enumerate(baseline)] + [(value, 1 + i) for i, value in enumerate(current)]
-    return [observation("41950-7", value, "{steps}", day(days)) for value, days in back]
-
 
 R30 = [
     Case(
@@ -158,7 +153,7 @@ R30 = [
     ),
     Case(
         "steps may replace distance",
-        [calm(), steps([8000] * 7, [6000] * 4)],
+        [calm(), month_of_steps([8000] * 7, [6000] * 4)],
         "SOON",
         "",
         met="R30",
@@ -166,7 +161,7 @@ R30 = [
     ),
     Case(
         "six days of steps",
-        [calm(), steps([8000] * 6, [6000] * 4)],
+        [calm(), month_of_steps([8000] * 6, [6000] * 4)],
         "ROUTINE",
         "",
         cannot_tell="R30",
@@ -174,16 +169,16 @@ R30 = [
     ),
     Case(
         "three current days of steps",
-        [calm(), steps([8000] * 7, [6000] * 3)],
+        [calm(), month_of_steps([8000] * 7, [6000] * 3)],
         "ROUTINE",
         "",
         cannot_tell="R30",
         flags="INSUFFICIENT_DATA",
     ),
-    Case("steps fall by less", [calm(), steps([8000] * 7, [6801] * 4)], "ROUTINE", "", not_met="R30"),
+    Case("steps fall by less", [calm(), month_of_steps([8000] * 7, [6801] * 4)], "ROUTINE", "", not_met="R30"),
     Case(
         "steps and distance are not mixed",
-        [calm(), series([1000] * 7, []), steps([], [500] * 4)],
+        [calm(), series([1000] * 7, []), month_of_steps([], [500] * 4)],
         "ROUTINE",
         "",
         cannot_tell="R30",
@@ -476,11 +471,6 @@ R32 = [
         not_met="R32",
     ),
 ]
-
-
-def pains(baseline, current, code="72514-3"):
-    old = [pain(value, 8 + index, code) for index, value in enumerate(baseline)]
-    return old + [pain(value, 1 + index, code) for index, value in enumerate(current)]
 
 
 STOP = "STOP_AND_REST_ADVICE"

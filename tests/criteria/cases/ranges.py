@@ -16,9 +16,10 @@ from tests.criteria.cases.building import (
     distance,
     egfr,
     levels,
-    observation,
-    pain,
+    month_of_steps,
+    pains,
     series,
+    steps,
     temperature,
     walk,
     weight,
@@ -40,19 +41,6 @@ def answered(item: str, unit: str | None = None) -> Given:
 
 def walked(item: str) -> Given:
     return lambda value: [walk({item: value})]
-
-
-def steps(value: Any, back: int) -> Any:
-    return observation("41950-7", value, "{steps}", day(back))
-
-
-def month_of_steps(baseline: list[Any], current: list[Any]) -> list[Any]:
-    old = [steps(value, 15 + index) for index, value in enumerate(baseline)]
-    return old + [steps(value, 1 + index) for index, value in enumerate(current)]
-
-
-def pains(baseline: Any, current: Any) -> list[Any]:
-    return [pain(baseline, 8 + index) for index in range(5)] + [pain(current, 1 + index) for index in range(3)]
 
 
 FORMS = [
@@ -117,7 +105,7 @@ DAYS = [
         (-1, False), (0, True), (200000, True), (200001, False),
     ),
     *edges("steps-data", lambda value: [steps(value, 3)], (-1, False), (0, True), (200000, True), (200001, False)),
-    *edges("pain-rise", lambda value: pains(value, 5), (-1, None), (0, 5), (10, -5), (11, None)),
+    *edges("pain-rise", lambda value: pains([value] * 5, [5] * 3), (-1, None), (0, 5), (10, -5), (11, None)),
     *edges("rising-sessions", lambda value: [levels(value, 2, 1)], (-1, None), (0, 1), (4, 0), (5, None)),
 ]  # fmt: skip
 """D.6: no more than 200 km or 200,000 steps a day, pain 0 to 10, places 0 to 4."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from tests.criteria.cases.building import (
     SCT,
-    B,
     abi,
+    alert,
     calm,
     coding,
     condition,
@@ -19,13 +19,12 @@ from tests.criteria.cases.building import (
     hours,
     levels,
     message,
-    order,
-    pain,
+    on_order,
+    pains,
     patient,
     series,
     session,
     temperature,
-    thing,
     walk,
     weight,
     woman,
@@ -73,24 +72,6 @@ def legs(left, right):
     """The index of each leg."""
     sides = {"7771000": left, "24028007": right}
     return [abi(value) | {"bodySite": coding(SCT, side)} for side, value in sides.items()]
-
-
-def alert(back):
-    """Our review of R30 that was asked for `back` days ago."""
-    code = coding(f"{B}/CodeSystem/task-code", "review")
-    return thing(
-        "Task",
-        id="alert",
-        status="requested",
-        code=code,
-        reasonCode=coding(f"{B}/PlanDefinition/lbp-lss", "R30"),
-        authoredOn=day(back) + "T12:00:00+00:00",
-    )
-
-
-def on_order(key, priority, back=1):
-    """An order that the EHR has had for so many hours."""
-    return order(key, hours(back), priority=priority, system=f"{B}/CodeSystem/order-key")
 
 
 def waiting(minutes, status="draft", priority="stat"):
@@ -538,7 +519,7 @@ OVER_TIME = {
     "R33": [
         Case(
             "pain worse by the week",
-            [calm(), [pain(7, back) for back in range(1, 4)], [pain(4, back) for back in range(8, 13)]],
+            [calm(), pains([4] * 5, [7] * 3)],
             "SOON",
             asked="R33:routine@14d",
             sent=RESCREEN,

@@ -12,13 +12,13 @@ from tests.criteria.cases.building import (
     form,
     hours,
     patient,
+    pregnancy_status,
     temperature,
     weight,
     woman,
 )
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import FEVER
-from tests.criteria.cases.windows import screened
 
 WEAK = {"rf-leg-weakness": "one", "rf-weakness-onset": "days", "rf-weakness-progress": "same"}
 SUDDEN, WORSE = {"rf-weakness-onset": "sudden"}, {"rf-weakness-progress": "worse"}
@@ -98,7 +98,7 @@ ANSWERS = [
         [woman(), calm()],
         flags="CONFLICT",
         facts={"pregnancy": "yes"},
-        ours=[screened(3)],
+        ours=[pregnancy_status("pregnant", 3)],
     ),
 ]
 

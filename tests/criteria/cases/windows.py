@@ -11,13 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 from tests.criteria.cases.building import (
-    LOINC,
-    PREGNANCY,
     XR_FLEXEXT,
-    B,
     T,
+    alert,
     calm,
-    coding,
     crp,
     day,
     distance,
@@ -31,8 +28,8 @@ from tests.criteria.cases.building import (
     pregnancy_status,
     report,
     session,
+    steps,
     temperature,
-    thing,
     walk,
     weight,
 )
@@ -47,10 +44,6 @@ def ends(fact: str, given: Callable[[Any], list[Any]], *whens: tuple[Any, Any], 
     """One case for each time, as days or hours back or as a date, and what the fact is then."""
     for when, expected in whens:
         yield Case(f"{fact}: {when}", given(when), facts={fact: expected}, **more)
-
-
-def steps(value: Any, back: int) -> Any:
-    return observation("41950-7", value, "{steps}", day(back))
 
 
 def month(make: Callable[[int, int], Any], base: tuple[Any, ...], current: tuple[Any, ...]) -> list[Any]:
@@ -84,23 +77,6 @@ def indexed(when: str) -> Any:
     return observation("77194-9", "0.8", "{ratio}", when)
 
 
-def screened(back: int) -> Any:
-    """What a physician recorded here about pregnancy."""
-    return thing(
-        "Observation",
-        status="final",
-        code=coding(LOINC, "82810-3"),
-        effectiveDateTime=day(back),
-        valueCodeableConcept=coding(LOINC, PREGNANCY["pregnant"]),
-    )
-
-
-def alert(back: int) -> Any:
-    """Our own review of walking decline."""
-    reason = coding(f"{B}/CodeSystem/review-reason", "R30")
-    return thing("Task", status="requested", reasonCode=reason, authoredOn=day(back))
-
-
 MEASURED = [
     *ends("temperature-highest", lambda back: [temperature(39, back)], (71.99, 39), (72, None)),
     *ends("weight-now", lambda back: [weight(80, day(back))], (29, 80), (30, None)),
@@ -118,8 +94,18 @@ MEASURED = [
         [weight(90, day(182)), weight(95, day(181)), weight(70, day(0))],
         facts={"weight-reference": 90},
     ),
-    Case("what a physician recorded 29 days ago", [], ours=[screened(29)], facts={"pregnancy-screened": "yes"}),
-    Case("what a physician recorded 30 days ago", [], ours=[screened(30)], facts={"pregnancy-screened": None}),
+    Case(
+        "what a physician recorded 29 days ago",
+        [],
+        ours=[pregnancy_status("pregnant", 29)],
+        facts={"pregnancy-screened": "yes"},
+    ),
+    Case(
+        "what a physician recorded 30 days ago",
+        [],
+        ours=[pregnancy_status("pregnant", 30)],
+        facts={"pregnancy-screened": None},
+    ),
 ]
 """D.6: temperature 72 h, weight 30 d and 6 to 12 months (else 28 to 182 d), ABI 12 months, eGFR 90 d, CRP 14 d."""
 
