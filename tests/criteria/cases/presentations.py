@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.criteria.cases.building import STENOSIS, day, report
+from tests.criteria.cases.building import STENOSIS, calm, day, report
 
-SADDLE = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "within-14-days"}
+NUMB = {"rf-saddle-numbness": "yes"}
+SADDLE = NUMB | {"rf-saddle-onset": "within-14-days"}
 FEVER = {"rf-fever-chills": "yes"}
+NEW = {"ctx-duration-weeks": (3, "wk")}
 CANCER = {"rf-cancer-history": "active"}
 OLD_DROP = {"rf-foot-drop": "left", "rf-weakness-onset": "over-6-weeks", "rf-weakness-progress": "same"}
 PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
@@ -46,3 +48,14 @@ ROUTINE_LABS = "LAB_CRP:routine LAB_ESR:routine"
 CONTRAST = f"MRI_L_WWO:urgent {URGENT_LABS}"
 
 EMERGENCY_WORDS = "EMERGENCY_ADVICE ON_CALL_NOTIFICATION"
+
+
+def weak(leg="none", foot="none", onset=None, progress=None, **more):
+    """A form with a weak leg or a foot that drops."""
+    changes = {
+        "rf-leg-weakness": leg,
+        "rf-foot-drop": foot,
+        "rf-weakness-onset": onset,
+        "rf-weakness-progress": progress,
+    }
+    return calm(changes | more)
