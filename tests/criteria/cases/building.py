@@ -123,6 +123,10 @@ def patient(born: str | None = "1955-03-01", sex: str | None = "male", **more: A
     return {name: value for name, value in made.items() if value is not None}
 
 
+def man(age: int) -> Resource:
+    return patient(f"{T.year - age}-01-15")
+
+
 def woman(age: int = 30) -> Resource:
     return patient(f"{T.year - age}-01-15", "female")
 

@@ -11,6 +11,7 @@ from tests.criteria.cases.building import (
     calm,
     condition,
     day,
+    man,
     observation,
     order,
     patient,
@@ -23,15 +24,10 @@ from tests.criteria.cases.presentations import CLAUDICATION, EARLY, ROUTINE_LABS
 NO_CART = CLAUDICATION | {"nc-shopping-cart": "no"}
 
 
-def born(age):
-    """Whose birthday was in January."""
-    return patient(f"{2025 - age}-01-15")
-
-
 def sum_of(age, **answers):
     """A patient for the sum of Sugioka: no cart sign, so the cluster is false."""
     base = NO_CART | {"nc-onset-over-6-months": "no", "nc-bend-forward-relief": "no"}
-    return [born(age), calm(base | {name.replace("_", "-"): value for name, value in answers.items()})]
+    return [man(age), calm(base | {name.replace("_", "-"): value for name, value in answers.items()})]
 
 
 R10 = [
@@ -46,7 +42,7 @@ R10 = [
     Case("both above and below counts as above", [calm(CLAUDICATION | {"nc-location": "both"})], met="R10"),
     Case(
         "calf only",
-        [born(50), calm(NO_CART | {"nc-location": "calf-only", "nc-bend-forward-relief": "no"})],
+        [man(50), calm(NO_CART | {"nc-location": "calf-only", "nc-bend-forward-relief": "no"})],
         not_met="R10",
     ),
     Case("no pain on walking", [calm()], not_met="R10"),
@@ -54,18 +50,18 @@ R10 = [
     Case("standing does not bring it on", [calm(CLAUDICATION | {"nc-standing-triggers": "no"})], not_met="R10"),
     Case(
         "standing does not, the sum would",
-        [born(75), calm(CLAUDICATION | {"nc-standing-triggers": "no"})],
+        [man(75), calm(CLAUDICATION | {"nc-standing-triggers": "no"})],
         not_met="R10",
     ),
     Case(
         "cart unsure, sum too low",
-        [born(45), calm(CLAUDICATION | {"nc-shopping-cart": "unsure", "nc-bend-forward-relief": "no"})],
+        [man(45), calm(CLAUDICATION | {"nc-shopping-cart": "unsure", "nc-bend-forward-relief": "no"})],
         cannot_tell="R10",
     ),
     Case("cart unsure, sum reached", [calm(CLAUDICATION | {"nc-shopping-cart": "unsure"})], met="R10"),
     Case(
         "relief on sitting skipped, sum too low",
-        [born(45), calm(CLAUDICATION | {"nc-relief-sitting": None, "nc-bend-forward-relief": "no"})],
+        [man(45), calm(CLAUDICATION | {"nc-relief-sitting": None, "nc-bend-forward-relief": "no"})],
         cannot_tell="R10",
     ),
     Case("sum of 7 at 60", sum_of(60, nc_bend_forward_relief="yes"), met="R10"),
@@ -298,7 +294,7 @@ R12 = [
         "PT_REFERRAL:routine",
         met="R12 R20",
     ),
-    Case("purely vascular", [born(50), calm(VASCULAR | EARLY)], "ROUTINE", "ABI:routine", met="R12 R18", not_met="R20"),
+    Case("purely vascular", [man(50), calm(VASCULAR | EARLY)], "ROUTINE", "ABI:routine", met="R12 R18", not_met="R20"),
     Case(
         "form of thirty days ago",
         [calm(EARLY, authored=f"{day(30)}T12:00:00+00:00")],
@@ -435,7 +431,7 @@ R17 = [
 ]
 
 CALF = calm(VASCULAR)
-MIDDLE_AGE = born(50)
+MIDDLE_AGE = man(50)
 R18 = [
     Case("calf pattern", [MIDDLE_AGE, CALF], "ROUTINE", "ABI:routine", met="R18", not_met="R10 R23"),
     Case("no walking pain", [MIDDLE_AGE, calm()], "ROUTINE", "", not_met="R18 R23"),
@@ -559,7 +555,7 @@ R18 = [
 R19 = [
     Case(
         "thirty-eight",
-        [born(38), calm(CLAUDICATION)],
+        [man(38), calm(CLAUDICATION)],
         "SOON",
         "ABI:routine",
         met="R19",
@@ -569,14 +565,14 @@ R19 = [
     ),
     Case(
         "fifty-five",
-        [born(55), calm(CLAUDICATION)],
+        [man(55), calm(CLAUDICATION)],
         "ROUTINE",
         "",
         not_met="R19",
         met="R10",
         no_flags="AGE_UNDER_40_REVIEW",
     ),
-    Case("under forty without claudication", [born(38), calm()], "ROUTINE", "", not_met="R19"),
+    Case("under forty without claudication", [man(38), calm()], "ROUTINE", "", not_met="R19"),
     Case("no birth date", [patient(None), calm(WISH)], orders="", cannot_tell="R19", no_flags="AGE_UNDER_40_REVIEW"),
     Case("only the year, surely under forty", [patient("1990"), calm(CLAUDICATION)], "SOON", "ABI:routine", met="R19"),
     Case("only the year, both possible", [patient("1985"), calm(WISH)], orders="", cannot_tell="R19"),

@@ -18,6 +18,7 @@ from tests.criteria.cases.building import (
     egfr,
     injection,
     levels,
+    man,
     month_of_steps,
     pains,
     patient,
@@ -28,7 +29,7 @@ from tests.criteria.cases.building import (
 )
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import CLAUDICATION, SEEN_STENOSIS, VASCULAR, WANTS_INJECTION
-from tests.criteria.cases.values import aged, weights
+from tests.criteria.cases.values import weights
 
 Answers = Mapping[str, Any]
 
@@ -221,13 +222,13 @@ R04 = [
 ]
 
 FALL = {"rf-trauma": "minor"}
-YOUNG = aged(50)
+YOUNG = man(50)
 R05 = table(
     "fracture",
     {
-        "a fall at 64": ([aged(64), calm(FALL)], False),
-        "a fall at 65": ([aged(65), calm(FALL)], True),
-        "a fall at 66": ([aged(66), calm(FALL)], True),
+        "a fall at 64": ([man(64), calm(FALL)], False),
+        "a fall at 65": ([man(65), calm(FALL)], True),
+        "a fall at 66": ([man(66), calm(FALL)], True),
         "a fall, osteoporosis": ([YOUNG, calm(FALL | {"rf-osteoporosis": "yes"})], True),
         "a fall, steroids": ([YOUNG, calm(FALL | {"rf-steroid-3mo": "yes"})], True),
         "a fall, not sure about steroids": ([YOUNG, calm(FALL | {"rf-steroid-3mo": "unsure"})], True),
@@ -283,13 +284,13 @@ R10 = [
     *table(
         "claudication-features",
         {
-            "by the cluster alone": ([aged(50), calm(CLAUDICATION | FEW)], True),
-            "by the sum alone": ([aged(71), calm(BY_SUM)], True),
-            "by neither": ([aged(50), calm(BY_SUM | FEW)], False),
-            "no pain on walking": ([aged(71), calm(CLAUDICATION | {"nc-leg-pain-walking": "no"})], False),
+            "by the cluster alone": ([man(50), calm(CLAUDICATION | FEW)], True),
+            "by the sum alone": ([man(71), calm(BY_SUM)], True),
+            "by neither": ([man(50), calm(BY_SUM | FEW)], False),
+            "no pain on walking": ([man(71), calm(CLAUDICATION | {"nc-leg-pain-walking": "no"})], False),
             "standing does not trigger it": (
                 [
-                    aged(71),
+                    man(71),
                     calm(CLAUDICATION | {"nc-standing-triggers": "no"}),
                 ],
                 False,
@@ -299,13 +300,13 @@ R10 = [
     *table(
         "neurogenic-claudication",
         {
-            "39 years": ([aged(39), calm(CLAUDICATION)], False),
-            "40 years": ([aged(40), calm(CLAUDICATION)], True),
-            "41 years": ([aged(41), calm(CLAUDICATION)], True),
-            "no features": ([aged(70), calm()], False),
+            "39 years": ([man(39), calm(CLAUDICATION)], False),
+            "40 years": ([man(40), calm(CLAUDICATION)], True),
+            "41 years": ([man(41), calm(CLAUDICATION)], True),
+            "no features": ([man(70), calm()], False),
         },
     ),
-    Case("40 years where the site says 41", [aged(40), calm(CLAUDICATION)], values={"young-age": 41},
+    Case("40 years where the site says 41", [man(40), calm(CLAUDICATION)], values={"young-age": 41},
          facts={"neurogenic-claudication": False}),
 ]  # fmt: skip
 
@@ -361,8 +362,8 @@ R11 = [
         "mri-picture",
         {
             "claudication instead": ([calm(CLAUDICATION)], True),
-            "39 years": ([aged(39), calm(PICTURE)], False),
-            "40 years": ([aged(40), calm(PICTURE)], True),
+            "39 years": ([man(39), calm(PICTURE)], False),
+            "40 years": ([man(40), calm(PICTURE)], True),
         },
     ),
     Case("no imaging outside specialist care", [calm(PICTURE)], values={"imaging-outside-specialist-care": False},
@@ -387,7 +388,7 @@ R12 = [
 
 
 def girl(years: int) -> Any:
-    return aged(years) | {"gender": "female"}
+    return man(years) | {"gender": "female"}
 
 
 UNASKED = calm({"ctx-pregnant": None})
@@ -401,7 +402,7 @@ R14 = [
             "54 years": ([girl(54), UNASKED], True),
             "55 years": ([girl(55), UNASKED], True),
             "56 years": ([girl(56), UNASKED], False),
-            "a man": ([aged(30), UNASKED], False),
+            "a man": ([man(30), UNASKED], False),
             "no sex": ([patient("1995-01-01", None), UNASKED], True),
             "no birth date": ([patient(None, "female"), UNASKED], True),
             "answered": ([girl(30), calm()], False),
@@ -411,8 +412,8 @@ R14 = [
         "not-pregnant",
         {
             "answered no": ([girl(30), calm()], True),
-            "a man who was not asked": ([aged(30), UNASKED], True),
-            "a man who says yes": ([aged(30), calm({"ctx-pregnant": "pregnant"})], False),
+            "a man who was not asked": ([man(30), UNASKED], True),
+            "a man who says yes": ([man(30), calm({"ctx-pregnant": "pregnant"})], False),
             "a woman of 56 who was not asked": ([girl(56), UNASKED], True),
             "answered yes": ([girl(30), calm({"ctx-pregnant": "pregnant"})], False),
             "measured yes, answered no": ([girl(30), calm(), pregnancy_status("pregnant")], False),

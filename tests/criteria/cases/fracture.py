@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.criteria.cases.building import calm, patient, woman
+from tests.criteria.cases.building import (
+    calm,
+    man,
+    patient,
+    woman,
+)
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import EMERGENCY_WORDS
 
 
 def fall(age=40, **answers):
-    person = patient(f"{2025 - age}-01-15")
+    person = man(age)
     return [person, calm({"rf-trauma": "minor"} | {name.replace("_", "-"): value for name, value in answers.items()})]
 
 

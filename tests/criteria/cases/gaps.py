@@ -20,7 +20,14 @@ from tests.criteria.cases.building import (
     woman,
 )
 from tests.criteria.cases.checking import Case
-from tests.criteria.cases.presentations import CANCER, CAUDA, PACED, SADDLE, SWAPPED
+from tests.criteria.cases.presentations import (
+    CANCER,
+    CAUDA,
+    NEW,
+    PACED,
+    SADDLE,
+    SWAPPED,
+)
 
 FALL = {"rf-trauma": "minor", "ctx-pregnant": None}
 
@@ -288,7 +295,7 @@ OTHER_RISKS = [
     *(
         Case(
             f"an infection risk in words: {text}",
-            [calm({"ctx-duration-weeks": (3, "wk")}), named(text)],
+            [calm(NEW), named(text)],
             "URGENT",
             met="R03c",
         )
@@ -297,7 +304,7 @@ OTHER_RISKS = [
     *(
         Case(
             f"no risk: {text}",
-            [calm({"ctx-duration-weeks": (3, "wk")}), named(text)],
+            [calm(NEW), named(text)],
             "ROUTINE",
             "",
             not_met="R03c",

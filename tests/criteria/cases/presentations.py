@@ -9,6 +9,8 @@ SADDLE = NUMB | {"rf-saddle-onset": "within-14-days"}
 FEVER = {"rf-fever-chills": "yes"}
 NEW = {"ctx-duration-weeks": (3, "wk")}
 CANCER = {"rf-cancer-history": "active"}
+COLD = {"rf-cold-pale-leg": "yes"}
+FRAGILE_FALL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
 OLD_DROP = {"rf-foot-drop": "left", "rf-weakness-onset": "over-6-weeks", "rf-weakness-progress": "same"}
 PACED = SADDLE | {"mr-pacemaker": "yes-unknown"}
 CLAUDICATION = {
@@ -38,6 +40,7 @@ AFTER_RELIEF = WANTS_INJECTION | {"hx-last-esi-relief": "ge50-ge3mo"}
 WANTS_SURGERY = {"hx-conservative-months": 8, "hx-life-limiting": "yes", "hx-wants-intervention": "yes"}
 SEEN_STENOSIS = report(day(200), conclusion=STENOSIS)
 
+ALONE = "ED_REFERRAL:stat"
 CAUDA = "ED_REFERRAL:stat MRI_L_WO:stat"
 SWAPPED = "ED_REFERRAL:stat CTM_L:stat"
 DEFICIT = "MRI_L_WO:asap SPINE_SURG_REFERRAL:asap"
@@ -48,6 +51,9 @@ ROUTINE_LABS = "LAB_CRP:routine LAB_ESR:routine"
 CONTRAST = f"MRI_L_WWO:urgent {URGENT_LABS}"
 
 EMERGENCY_WORDS = "EMERGENCY_ADVICE ON_CALL_NOTIFICATION"
+SWAP = "MR_SAFETY_REVIEW MR_UNSAFE_SWAP"
+HELP = "EMERGENCY_ADVICE:stat ON_CALL_NOTIFICATION:stat"
+TODAY = "SAME_DAY_ADVICE:asap"
 
 
 def weak(leg="none", foot="none", onset=None, progress=None, **more):

@@ -23,6 +23,8 @@ from tests.criteria.cases.building import (
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import (
     CLAUDICATION,
+    FRAGILE_FALL,
+    NEW,
     SEEN_STENOSIS,
     VASCULAR,
     WANTS_INJECTION,
@@ -32,8 +34,6 @@ from tests.criteria.cases.presentations import (
 
 SADDLE = "44077006 44077006:363698007=38864007"
 BACK_PAIN = "279039007 M54.50"
-NEW = {"ctx-duration-weeks": (3, "wk")}
-FELL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
 ROOT = {"hx-radicular-leg-pain": "yes"}
 NEUROPATHY = ROOT | {"exam-equivocal": "yes", "hx-stocking-numbness": "yes"}
 LOST = {"rf-weight-loss": "yes"}
@@ -101,7 +101,7 @@ ROWS = {
         ),
     ],
     "R05": [
-        ("a minor fall", [calm(FELL)], "417746004 428942009"),
+        ("a minor fall", [calm(FRAGILE_FALL)], "417746004 428942009"),
         ("a major injury", [calm({"rf-trauma": "major"})], "417746004"),
     ],
     "R07": [

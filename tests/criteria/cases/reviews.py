@@ -33,10 +33,14 @@ from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import (
     CANCER,
     CLAUDICATION,
+    COLD,
     FEVER,
+    FRAGILE_FALL,
+    HELP,
     OLD_DROP,
     PACED,
     SADDLE,
+    TODAY,
     URGENT_LABS,
     VASCULAR,
     WISH,
@@ -48,20 +52,16 @@ BAD_DROP = DROP | {"rf-weakness-onset": "sudden", "rf-weakness-progress": "worse
 UNSURE_STEROIDS = {"rf-trauma": "minor", "rf-steroid-3mo": "unsure"}
 PAD = CLAUDICATION | {"hx-pad-risk": "yes"}
 REST_PAIN = condition("233962007")
-HELP = "EMERGENCY_ADVICE:stat ON_CALL_NOTIFICATION:stat"
-TODAY = "SAME_DAY_ADVICE:asap"
 RESCREEN = "RED_FLAG_RESCREEN:asap"
 ASK = "ASK_MISSING:asap"
 REST = "STOP_AND_REST_ADVICE:urgent"
 LABS_SOON = "LAB_CRP:14d LAB_ESR:14d"
 LABS_WEEK = "LAB_CRP:7d LAB_ESR:7d"
 YOUNG = patient("1990-01-01")
-FALL = {"rf-trauma": "minor", "rf-osteoporosis": "yes"}
 
 NO_CONTRAST = {"contrast-for-infection-and-cancer": False}
 STALE = hours(31 * 24)
 NOT_ASKED = {"hx-wants-intervention": None}
-COLD = {"rf-cold-pale-leg": "yes"}
 BORDERLINE = "ABI_BORDERLINE"
 TOE = "toe-brachial index"
 VIDEO = "EXERCISE_REMINDER_VIDEO:routine"
@@ -218,7 +218,7 @@ RED_FLAGS = {
         Case(
             "a major injury", [calm({"rf-trauma": "major"})], raised="R05", asked="", sent=HELP, due="ED_REFERRAL:15min"
         ),
-        Case("a minor fall, osteoporosis", [calm(FALL)], raised="R05", asked="", sent="", due="XR_L:7d"),
+        Case("a minor fall, osteoporosis", [calm(FRAGILE_FALL)], raised="R05", asked="", sent="", due="XR_L:7d"),
         Case(
             "a minor fall, steroids unsure",
             [patient("1975-03-01"), calm(UNSURE_STEROIDS)],
@@ -427,7 +427,7 @@ CONTROLS = {
     "R14": [
         Case(
             "pregnant, a fall: the film becomes a question to radiology",
-            [woman(), calm(FALL | EXPECTING)],
+            [woman(), calm(FRAGILE_FALL | EXPECTING)],
             "URGENT",
             "",
             met="R05 R14",
@@ -446,7 +446,7 @@ CONTROLS = {
         ),
         Case(
             "pregnancy unknown, a fall",
-            [woman(), calm(FALL | {"ctx-pregnant": "unknown"})],
+            [woman(), calm(FRAGILE_FALL | {"ctx-pregnant": "unknown"})],
             "URGENT",
             "XR_L:urgent",
             met="R14",
@@ -544,7 +544,7 @@ OVER_TIME = {
     ],
 }
 
-NUMB = "numb where I sit"
+STATED = "numb where I sit"
 UNREADABLE = "xqzt wvkj prlm"
 TIMES = {
     "R36": [
@@ -566,14 +566,18 @@ TIMES = {
         ),
         Case(
             "a message of an hour ago states it",
-            [calm(), message(NUMB)],
+            [calm(), message(STATED)],
             asked="R36:asap@-38min",
             sent=HELP,
             says="A message of the patient states a red flag: answer it within 22 minutes of its sending",
         ),
-        Case("a message of a minute ago states it", [calm(), message(NUMB, 1 / 60)], asked="R36:asap@21min", sent=HELP),
         Case(
-            "two messages state it", [calm(), message(NUMB), message(NUMB, 2)], asked="R36:asap@-38min R36:asap@-98min"
+            "a message of a minute ago states it", [calm(), message(STATED, 1 / 60)], asked="R36:asap@21min", sent=HELP
+        ),
+        Case(
+            "two messages state it",
+            [calm(), message(STATED), message(STATED, 2)],
+            asked="R36:asap@-38min R36:asap@-98min",
         ),
         Case(
             "a message that nobody can read",

@@ -23,19 +23,19 @@ from tests.criteria.cases.building import (
 )
 from tests.criteria.cases.checking import Case
 from tests.criteria.cases.presentations import (
+    ALONE,
     CANCER,
     CAUDA,
     CONTRAST,
     PACED,
     SADDLE,
     STABLE_DEFICIT,
+    SWAP,
     SWAPPED,
     URGENT_LABS,
     WISH,
 )
 
-SWAP = "MR_SAFETY_REVIEW MR_UNSAFE_SWAP"
-ALONE = "ED_REFERRAL:stat"
 DEVICE = {"resourceType": "Device", "id": "pm", "type": coding(SCT, "424921004"), "patient": {"reference": "Patient/p"}}
 IN_USE = {
     "resourceType": "DeviceUseStatement",

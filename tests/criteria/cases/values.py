@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.criteria.cases.building import (
-    T,
     calm,
     day,
     form,
     hours,
-    patient,
+    man,
     pregnancy_status,
     temperature,
     weight,
@@ -23,10 +22,6 @@ from tests.criteria.cases.presentations import FEVER
 WEAK = {"rf-leg-weakness": "one", "rf-weakness-onset": "days", "rf-weakness-progress": "same"}
 SUDDEN, WORSE = {"rf-weakness-onset": "sudden"}, {"rf-weakness-progress": "worse"}
 LOST = {"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"}
-
-
-def aged(years: int) -> Any:
-    return patient(f"{T.year - years}-01-15")
 
 
 def weights(before: Any, now: Any) -> list[Any]:
@@ -157,10 +152,10 @@ claudication 1; urinary incontinence 1; positive at >= 7."""
 
 def sums() -> Iterator[Case]:
     for age, points in AGES.items():
-        yield Case(f"{age} years", [aged(age), calm(NOTHING)], facts={"sugioka-sum": points})
+        yield Case(f"{age} years", [man(age), calm(NOTHING)], facts={"sugioka-sum": points})
     for item, points in YES_SUMS.items():
-        yield Case(f"{item} alone", [aged(40), calm(NOTHING | {item: "yes"})], facts={"sugioka-sum": points})
-        unknown = [aged(40), calm(NOTHING | {item: None})]
+        yield Case(f"{item} alone", [man(40), calm(NOTHING | {item: "yes"})], facts={"sugioka-sum": points})
+        unknown = [man(40), calm(NOTHING | {item: None})]
         least, most = min(points, 0), max(points, 0)
         yield Case(
             f"{item} unknown",
@@ -169,27 +164,27 @@ def sums() -> Iterator[Case]:
         )
     for bladder, points in (("none", 0), ("new-leakage", 1), ("reduced-sensation", 0), ("cannot-pass", 0)):
         answers = NOTHING | {"rf-bladder-change": bladder}
-        yield Case(f"bladder {bladder}", [aged(40), calm(answers)], facts={"sugioka-sum": points})
+        yield Case(f"bladder {bladder}", [man(40), calm(answers)], facts={"sugioka-sum": points})
 
 
 SIX = NOTHING | {"nc-leg-pain-walking": "yes", "nc-bend-forward-relief": "yes", "nc-onset-over-6-months": "yes"}
 SUMS = [
     *sums(),
-    Case("a sum of 6", [aged(60), calm(SIX)], facts={"sugioka-sum": 6, "sugioka-positive": False}),
-    Case("a sum of 7", [aged(71), calm(SIX)], facts={"sugioka-sum": 7, "sugioka-positive": True}),
+    Case("a sum of 6", [man(60), calm(SIX)], facts={"sugioka-sum": 6, "sugioka-positive": False}),
+    Case("a sum of 7", [man(71), calm(SIX)], facts={"sugioka-sum": 7, "sugioka-positive": True}),
     Case(
         "6, and an unknown item that gives no more",
-        [aged(60), calm(SIX | {"nc-bend-backward-relief": None})],
+        [man(60), calm(SIX | {"nc-bend-backward-relief": None})],
         facts={"sugioka-least": 4, "sugioka-most": 6, "sugioka-positive": False},
     ),
     Case(
         "5, and an unknown item that may give 2",
-        [aged(60), calm(SIX | {"nc-onset-over-6-months": "no", "nc-standing-triggers": None})],
+        [man(60), calm(SIX | {"nc-onset-over-6-months": "no", "nc-standing-triggers": None})],
         facts={"sugioka-least": 5, "sugioka-most": 7, "sugioka-positive": None},
     ),
     Case(
         "7, and an unknown item that may take none",
-        [aged(71), calm(SIX | {"nc-standing-triggers": None})],
+        [man(71), calm(SIX | {"nc-standing-triggers": None})],
         facts={"sugioka-least": 7, "sugioka-most": 9, "sugioka-positive": True},
     ),
 ]
