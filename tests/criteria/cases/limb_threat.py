@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.criteria.cases.building import calm, condition, form
+from tests.criteria.cases.building import calm, form
 from tests.criteria.cases.checking import Case
-from tests.criteria.cases.presentations import EMERGENCY_WORDS
+from tests.criteria.cases.presentations import EMERGENCY_WORDS, REST_PAIN
 
 R07 = [
     Case(
@@ -27,7 +27,7 @@ R07 = [
     ),
     Case(
         "critical ischaemia on file",
-        [calm(), condition("233962007")],
+        [calm(), REST_PAIN],
         "URGENT",
         "VASC_REFERRAL:urgent ABI:urgent",
         met="R07",

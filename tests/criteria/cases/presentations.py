@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.criteria.cases.building import STENOSIS, calm, day, report
+from tests.criteria.cases.building import STENOSIS, calm, condition, day, report
 
 NUMB = {"rf-saddle-numbness": "yes"}
 SADDLE = NUMB | {"rf-saddle-onset": "within-14-days"}
@@ -38,6 +38,7 @@ EARLY = {"hx-pt-weeks": 2}
 WANTS_INJECTION = {"hx-wants-injection": "yes", "hx-radicular-leg-pain": "yes"}
 AFTER_RELIEF = WANTS_INJECTION | {"hx-last-esi-relief": "ge50-ge3mo"}
 WANTS_SURGERY = {"hx-conservative-months": 8, "hx-life-limiting": "yes", "hx-wants-intervention": "yes"}
+REST_PAIN = condition("233962007")
 SEEN_STENOSIS = report(day(200), conclusion=STENOSIS)
 
 ALONE = "ED_REFERRAL:stat"

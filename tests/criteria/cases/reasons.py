@@ -25,6 +25,7 @@ from tests.criteria.cases.presentations import (
     CLAUDICATION,
     FRAGILE_FALL,
     NEW,
+    REST_PAIN,
     SEEN_STENOSIS,
     VASCULAR,
     WANTS_INJECTION,
@@ -40,7 +41,6 @@ LOST = {"rf-weight-loss": "yes"}
 MEANT = LOST | {"rf-weight-loss-intentional": "yes"}
 SWEATS = {"rf-night-sweats": "yes"}
 SEEN_SLIP = report(day(200), conclusion="274152003")
-ULCER = condition("233962007")
 
 
 def icd(code):
@@ -106,10 +106,10 @@ ROWS = {
     ],
     "R07": [
         ("cold, pale leg", [calm({"rf-cold-pale-leg": "yes"})], "suddenly-cold,-pale-leg"),
-        ("rest pain of the foot", [calm(), ULCER], "400047006 I73.9"),
+        ("rest pain of the foot", [calm(), REST_PAIN], "400047006 I73.9"),
         (
             "a cold leg, and rest pain before",
-            [calm({"rf-cold-pale-leg": "yes"}), ULCER],
+            [calm({"rf-cold-pale-leg": "yes"}), REST_PAIN],
             "suddenly-cold,-pale-leg 400047006 I73.9",
         ),
     ],
