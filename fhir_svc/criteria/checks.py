@@ -172,7 +172,7 @@ def _value_faults(declared: Declaration, domains: Domains) -> Iterator[str]:
     if declared.kind == "answer" and declared.name not in domains.options:
         yield f"fact {declared.name}: form {declared.form} has no such item"
     offered = domains.options.get(declared.name, frozenset())
-    if declared.kind == "answer" and offered:
+    if offered:
         yield from _unoffered(declared, declared.values, offered | {SAID_IN_MESSAGES, UNSAID})
     if declared.kind == "stated":
         words = domains.words(declared.of[0])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from fhir_svc.criteria import reach
@@ -18,7 +18,7 @@ from fhir_svc.decision import Outcome
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.record import Record, Site
 
-ANY_DAY = datetime(2025, 1, 1, 12, tzinfo=UTC)  # without a record no day differs from another
+ANY_DAY = datetime.fromisoformat("2025-01-01T12:00:00Z")  # without a record no day differs from another
 
 
 @dataclass(frozen=True, slots=True)

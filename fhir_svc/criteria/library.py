@@ -77,9 +77,9 @@ FACT_WORDS = frozenset({
 
 
 def _fact(words: Words) -> Declaration:
-    unknown = words.keys() - FACT_WORDS
-    if unknown or "name" not in words or "kind" not in words:
-        raise Broken(f"a fact needs name and kind, and has no {', '.join(sorted(unknown)) or 'other words'}")
+    unknown, lacking = words.keys() - FACT_WORDS, {"name", "kind"} - words.keys()
+    if unknown or lacking:
+        raise Broken(f"a fact has no words {sorted(unknown)}, and lacks {sorted(lacking)}")
     return Declaration(
         name=_one(words, "name"),
         kind=_one(words, "kind"),

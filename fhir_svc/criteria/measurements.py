@@ -73,7 +73,7 @@ def effective(case: Case, stored: Stored) -> Moment | None:
 
 def _elements(stored: Stored, declared: Declaration) -> Iterator[Json]:
     """The resource itself, or those of its components, that carry the code."""
-    if has_code([stored.content.get("code") or {}], declared.codes) and _has_value(stored.content):
+    if has_code([stored.content.get("code") or {}], declared.codes):
         yield stored.content
     for component in stored.content.get("component", ()):
         if has_code([component.get("code") or {}], declared.codes):

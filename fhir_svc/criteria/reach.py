@@ -240,14 +240,14 @@ def _made(declared: Declaration, parts: list[tuple[Known | None, bool]]) -> bool
     return True if declared.kind == "known" else said in declared.values
 
 
-def solution(space: Space, goal: Node, given: Given | None = None) -> Given | None:
+def solution(space: Space, goal: Node, given: Given) -> Given | None:
     """A way to make a condition true, beside what is given, that needs every fact in it; None where there is none."""
-    found = next(Search(space, dict(given or {})).solve(goal), None)
+    found = next(Search(space, dict(given)).solve(goal), None)
     if found is None:
         return None
     needed = dict(found)
-    for name in [each for each in found if each not in (given or {})]:
+    for name in [each for each in found if each not in given]:
         fewer = {each: value for each, value in needed.items() if each != name}
         if goal.value(Search(space, fewer).value) is True:
             needed = fewer
-    return {name: value for name, value in needed.items() if name not in (given or {})}
+    return {name: value for name, value in needed.items() if name not in given}

@@ -77,20 +77,25 @@ def decline(case: Case, declared: Declaration) -> Reading:
 
     Of several devices and codes with enough days, the steepest decline.
     """
+    found = [series for _, series in sorted(_series(case, declared).items())]
+    declines = [each for series in found for each in _decline(case, declared, series)]
+    flags = frozenset(flag for series in found for one in series for flag in one.flags)
+    return replace(max(declines, key=_worth, default=UNKNOWN), flags=flags)
+
+
+def _decline(case: Case, declared: Declaration, found: Iterable[Measured]) -> Iterator[Reading]:
     before, after = declared.windows
-    best: tuple[Fraction, Reading] | None = None
-    flags: set[str] = set()
-    for _, found in sorted(_series(case, declared).items()):
-        flags.update(flag for one in found for flag in one.flags)
-        older, newer = _in_days(case, found, before), _in_days(case, found, after)
-        base, current = _daily(older), _daily(newer)
-        if len(base) < before.minimum or len(current) < after.minimum or not (middle := median(base.values())):
-            continue
-        percent = (middle - median(current.values())) / middle * 100
-        if best is None or percent > best[0]:
-            sources = tuple(one.stored for one in (*older, *newer))
-            best = percent, Reading(percent, "%", max(current).isoformat(), sources)
-    return replace(best[1] if best else UNKNOWN, flags=frozenset(flags))
+    older, newer = _in_days(case, found, before), _in_days(case, found, after)
+    base, current = _daily(older), _daily(newer)
+    if len(base) < before.minimum or len(current) < after.minimum or not (middle := median(base.values())):
+        return
+    percent = (middle - median(current.values())) / middle * 100
+    yield Reading(percent, "%", max(current).isoformat(), tuple(one.stored for one in (*older, *newer)))
+
+
+def _worth(found: Reading) -> Fraction:
+    assert isinstance(found.value, Fraction)  # noqa: S101 - made of numbers
+    return found.value
 
 
 def any_value(case: Case, declared: Declaration) -> Reading:
@@ -101,23 +106,27 @@ def any_value(case: Case, declared: Declaration) -> Reading:
 
 def mean_rise(case: Case, declared: Declaration) -> Reading:
     """Kind `mean-rise`: by how much the mean of the second window lies above that of the first, code by code."""
+    return max((rise for code in declared.codes for rise in _rise(case, declared, code)), key=_worth, default=UNKNOWN)
+
+
+def _rise(case: Case, declared: Declaration, code: Code) -> Iterator[Reading]:
     before, after = declared.windows
-    best: tuple[Fraction, Reading] | None = None
-    for code in declared.codes:
-        found = [one for one in measured(case, declared) if has_code([one.stored.content.get("code") or {}], (code,))]
-        older, newer = _in_days(case, found, before), _in_days(case, found, after)
-        if len(older) < before.minimum or len(newer) < after.minimum:
-            continue
-        rise = _mean(newer) - _mean(older)
-        if best is None or rise > best[0]:
-            last = max(newer, key=lambda one: (one.moment and one.moment.start, one.stored.id))
-            sources = tuple(one.stored for one in (*older, *newer))
-            best = rise, Reading(rise, declared.unit, last.moment.text if last.moment else None, sources)
-    return best[1] if best else UNKNOWN
+    found = [one for one in measured(case, declared) if has_code([one.stored.content.get("code") or {}], (code,))]
+    older, newer = _in_days(case, found, before), _in_days(case, found, after)
+    if len(older) < before.minimum or len(newer) < after.minimum:
+        return
+    last = max(newer, key=_age)
+    sources = tuple(one.stored for one in (*older, *newer))
+    yield Reading(_mean(newer) - _mean(older), declared.unit, last.moment.text if last.moment else None, sources)
+
+
+def _age(found: Measured) -> tuple[object, str]:
+    return found.moment and found.moment.start, found.stored.id
 
 
 def _mean(found: Sequence[Measured]) -> Fraction:
-    return sum((one.value or Fraction(0) for one in found), Fraction(0)) / len(found)
+    values = [one.value for one in found if one.value is not None]
+    return sum(values, Fraction()) / len(values)
 
 
 @dataclass(frozen=True, slots=True)

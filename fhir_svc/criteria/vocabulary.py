@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from fhir_svc.record import Json
@@ -55,12 +54,6 @@ class Vocabulary:
     plain: frozenset[str]
     keywords: frozenset[str]
 
-    @cached_property
-    def by_length(self) -> Mapping[int, tuple[str, ...]]:
-        """Keywords by their length, for the search of near spellings."""
-        lengths = {len(word) for word in self.keywords}
-        return {size: tuple(sorted(word for word in self.keywords if len(word) == size)) for size in lengths}
-
     def number(self, value: Decimal) -> str:
         """The name of the range that holds `value` (lower end excluded), else `number`."""
         return next((name for name, above, up_to in self.numbers if above < value <= up_to), "number")
@@ -92,7 +85,7 @@ def compile_vocabulary(artefact: Json) -> Vocabulary:
         statements=tuple(phrase(*entry) for entry in of("statement")),
         suspects=tuple(phrase(*entry) for entry in of("suspect")),
         cues={concept["code"]: _pattern(phrases, families) for concept, _, phrases in of("cue")},
-        spelling=dict(pair.split("=", 1) for _, _, phrases in of("spelling") for pair in phrases),
+        spelling=dict(pair.split("=") for _, _, phrases in of("spelling") for pair in phrases),
         numbers=tuple(
             (c["code"].partition("-")[0], Decimal(str(p["above"])), Decimal(str(p["up-to"])))
             for c, p, _ in of("number")

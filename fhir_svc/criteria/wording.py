@@ -58,8 +58,8 @@ def _near(word: str, vocabulary: Vocabulary) -> str:
         return word
     allowed = 1 if len(word) < LONGER_TYPO else 2
     for slips in range(1, allowed + 1):
-        sizes = range(len(word) - slips, len(word) + slips + 1)
-        near = {other for size in sizes for other in vocabulary.by_length.get(size, ()) if _slips(word, other) <= slips}
+        alike = (other for other in vocabulary.keywords if abs(len(other) - len(word)) <= slips)
+        near = {other for other in alike if _slips(word, other) <= slips}
         if near:
             return min(near)
     return word

@@ -49,8 +49,9 @@ OF_ARTEFACTS = (
     "tests/criteria/test_code_systems.py",
 )
 OWN: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("checks", "check_digits", "reach", "links", "review"), OF_ARTEFACTS),
+    **dict.fromkeys(("checks", "check_digits", "links", "review"), OF_ARTEFACTS),
     "examples": ("tests/cli/test_criteria_show.py",),
+    "reach": ("tests/cli/test_criteria_show.py", *OF_ARTEFACTS),
     **dict.fromkeys(("messages", "vocabulary", "wording"), ("tests/criteria/test_messages.py",)),
     **dict.fromkeys(("expressions", "syntax"), ("tests/criteria/test_expressions.py",)),
     **{name: (f"tests/criteria/test_{name}.py",) for name in ("facts", "units", "moments", "usable")},

@@ -37,7 +37,7 @@ class Cases:
             self._said.append({name: str(fact.value) for name, fact in facts.items()} | seen.rules)
 
     def telling(self, about: str, after: Any) -> Iterator[Any]:
-        """Those of the rule's own table first, then those where the fact or rule is as it seldom is, each table in turn."""
+        """Those of the rule's own table first, then those where the fact or rule is as it seldom is, table by table."""
         common = Counter(said.get(about) for said in self._said)
         rare = {at: common[said.get(about)] for at, said in enumerate(self._said)}
         places = sorted(
