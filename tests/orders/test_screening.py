@@ -8,13 +8,13 @@ from fhir_svc.evaluation import evaluate
 from fhir_svc.orders import screening, states
 from fhir_svc.orders.definitions import key_of
 from fhir_svc.record import Record, Site, Stored
-from tests.orders.story import NO_RED_FLAG, T
+from tests.orders.story import CALM, T
 from tests.orders.test_with_the_plan import CLAUDICATION, committed, form, patient
 
 ALICE = states.By("Practitioner/alice", "Alice")
-FILM = NO_RED_FLAG | {"rf-trauma": "minor", "rf-steroid-3mo": "yes"}
-INFECTION = NO_RED_FLAG | {"rf-fever-chills": "yes"}
-PACED = NO_RED_FLAG | {"rf-saddle-numbness": "yes", "mr-pacemaker": "yes-unknown"}
+FILM = CALM | {"rf-trauma": "minor", "rf-steroid-3mo": "yes"}
+INFECTION = CALM | {"rf-fever-chills": "yes"}
+PACED = CALM | {"rf-saddle-numbness": "yes", "mr-pacemaker": "yes-unknown"}
 PREGNANT, NOT_PREGNANT, UNKNOWN = "LA15173-0", "LA26683-5", "LA4489-6"
 WOMAN = {"born": "1990-01-01", "sex": "female"}
 

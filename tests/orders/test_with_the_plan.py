@@ -9,23 +9,13 @@ import pytest
 from fhir_svc.evaluation import evaluate
 from fhir_svc.orders import screening, states
 from fhir_svc.record import Record, Site, Stored
-from tests.orders import story
-from tests.orders.story import NO_RED_FLAG, T
+from tests.orders.story import CALM, T, answer
 
-LOINC = story.LOINC | {"pregnant": "LA15173-0", "not-pregnant": "LA26683-5"}
-CLAUDICATION = NO_RED_FLAG | {
+CLAUDICATION = CALM | {
     "nc-leg-pain-walking": "yes", "nc-shopping-cart": "yes", "nc-location": "above-knee", "nc-standing-triggers": "yes",
     "nc-relief-sitting": "yes", "hx-pt-weeks": 8, "hx-wants-intervention": "yes",
     "ctx-symptoms-persisting-or-worse": "yes",
 }  # fmt: skip
-
-
-def answer(value):
-    if isinstance(value, int):
-        return {"valueDecimal": value}
-    if value in LOINC:
-        return {"valueCoding": {"system": "http://loinc.org", "code": LOINC[value]}}
-    return {"valueCoding": {"system": "https://example.org/fhir-svc/CodeSystem/answer", "code": value.strip("!")}}
 
 
 def form(answers, version=1, status="completed"):
@@ -85,7 +75,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "answers", "person", "drafts", "flags"), CASES, ids=[case[0] for case in CASES])
 def test_a_form_leads_to_these_drafts(knowledge, r4, name, answers, person, drafts, flags):
-    found = run(knowledge, form(NO_RED_FLAG | answers), patient(**person))
+    found = run(knowledge, form(CALM | answers), patient(**person))
     assert orders(found) == drafts
     assert set(found.decision.flags) == flags
     for resource in (*found.guidance, *(write.resource for write in found.writes)):
@@ -93,7 +83,7 @@ def test_a_form_leads_to_these_drafts(knowledge, r4, name, answers, person, draf
 
 
 def test_a_second_evaluation_of_the_same_record_writes_nothing(knowledge):
-    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    stored = (form(CALM | {"rf-saddle-numbness": "yes"}), patient())
     held = committed(run(knowledge, *stored), *stored)
     again = run(knowledge, *held, seed="s2")
     assert again.writes == ()
@@ -101,9 +91,9 @@ def test_a_second_evaluation_of_the_same_record_writes_nothing(knowledge):
 
 
 def test_an_amendment_revokes_what_it_no_longer_supports(knowledge):
-    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    stored = (form(CALM | {"rf-saddle-numbness": "yes"}), patient())
     held = committed(run(knowledge, *stored), *stored)
-    amended = (form(NO_RED_FLAG, 2, "amended"), *(item for item in held if item.id != "q1"))
+    amended = (form(CALM, 2, "amended"), *(item for item in held if item.id != "q1"))
     found = run(knowledge, *amended, seed="s2")
     statuses = [
         write.resource["status"] for write in found.writes if write.resource["resourceType"] == "ServiceRequest"
@@ -116,7 +106,7 @@ def test_an_amendment_revokes_what_it_no_longer_supports(knowledge):
 
 
 def test_an_entered_in_error_form_takes_its_drafts_along(knowledge):
-    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    stored = (form(CALM | {"rf-saddle-numbness": "yes"}), patient())
     held = committed(run(knowledge, *stored), *stored)
     wrong = (form({}, 2, "entered-in-error"), *(item for item in held if item.id != "q1"))
     found = run(knowledge, *wrong, seed="s2")
@@ -130,7 +120,7 @@ def test_an_entered_in_error_form_takes_its_drafts_along(knowledge):
 
 def test_a_physicians_unsafe_screening_swaps_the_mri_and_heeds_anticoagulants(knowledge):
     for drug, expected in (("no", {("CTM_L", "stat")}), ("yes", set())):
-        answers = NO_RED_FLAG | {"rf-saddle-numbness": "yes", "hx-anticoagulant": drug}
+        answers = CALM | {"rf-saddle-numbness": "yes", "hx-anticoagulant": drug}
         del answers["mr-pacemaker"]
         stored = (form(answers), patient())
         held = committed(run(knowledge, *stored), *stored)
@@ -145,7 +135,7 @@ def test_a_physicians_unsafe_screening_swaps_the_mri_and_heeds_anticoagulants(kn
 
 
 def test_the_same_input_gives_the_same_bytes_in_any_order(knowledge):
-    stored = (form(NO_RED_FLAG | {"rf-fever-chills": "yes"}), patient())
+    stored = (form(CALM | {"rf-fever-chills": "yes"}), patient())
     one, other = (run(knowledge, *record) for record in (stored, stored[::-1]))
     assert repr(one.guidance) == repr(other.guidance)
     assert repr(one.writes) == repr(other.writes)
@@ -162,7 +152,7 @@ def weight(name, kilograms, day):
 
 
 def test_a_loss_of_weight_is_written_down_with_both_weights(knowledge, r4):
-    found = run(knowledge, form(NO_RED_FLAG), patient(), weight("w1", 80, "2025-08-01"), weight("w2", 74, "2026-03-01"))
+    found = run(knowledge, form(CALM), patient(), weight("w1", 80, "2025-08-01"), weight("w2", 74, "2026-03-01"))
     derived = [write.resource for write in found.writes if write.resource["resourceType"] == "Observation"]
     assert [(held["code"]["coding"][0]["code"], held["valueQuantity"]["value"]) for held in derived] == [
         ("weight-loss-percent", Decimal("7.5")),
@@ -233,7 +223,7 @@ REVIEWS = [
 
 @pytest.mark.parametrize(("answers", "title", "sentence"), REVIEWS)
 def test_a_review_says_what_is_asked_and_does_not_repeat_its_title(knowledge, answers, title, sentence):
-    told = {name: value for name, value in (NO_RED_FLAG | answers).items() if value is not None}
+    told = {name: value for name, value in (CALM | answers).items() if value is not None}
     tasks = [write.resource for write in run(knowledge, form(told), patient()).writes]
     said = {
         task["reasonCode"]["text"]: task["description"]
@@ -245,7 +235,7 @@ def test_a_review_says_what_is_asked_and_does_not_repeat_its_title(knowledge, an
 
 
 def test_a_rule_whose_orders_stand_already_says_so_instead_of_its_title_twice(knowledge):
-    stored = (form(NO_RED_FLAG | {"rf-saddle-numbness": "yes"}), patient())
+    stored = (form(CALM | {"rf-saddle-numbness": "yes"}), patient())
     foreign = [
         Stored("ServiceRequest", write.resource["id"], 1,
                {key: value for key, value in write.resource.items() if key != "identifier"} | {"status": "active"}, T)
