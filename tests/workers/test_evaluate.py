@@ -173,10 +173,7 @@ def test_an_engine_error_is_never_silence(store, equipment, pathway, capsys, tro
 
 def test_processes_that_were_killed_run_out_of_attempts_and_say_failure(store, equipment, pathway):
     row = store.submit("g1")
-    for _ in range(5):
-        with store.database.transaction() as tx:
-            assert work.claim(tx, row, worker="dying", lease=evaluate.LEASE)
-        store.expire()
+    store.die(row, evaluate.LEASE)
     evaluate.run(equipment, row)
     assert pathway.asked == []
     assert store.quarantined(row) == "attempts-used-up"

@@ -5,33 +5,14 @@ import time
 
 import pytest
 
-from fhir_svc.store import clients, resources, subscriptions
-from fhir_svc.store.clients import Client
-from fhir_svc.store.subscriptions import Subscription
-from tests.workers.receiver import Receiver
 from tests.workers.test_chain import REPO, Stack, drained, wait
-
-TOPIC = "https://example.org/fhir-svc/SubscriptionTopic/order-drafted"
-
-
-@pytest.fixture
-def receiver():
-    found = Receiver()
-    yield found
-    found.stop()
 
 
 @pytest.mark.stack
 def test_kills_of_every_part_leave_no_gap_in_what_a_subscriber_hears(
-    settings, store, ehr, valkey, receiver, signing_key, tmp_path
+    settings, store, ehr, valkey, receiver, house, signing_key, tmp_path
 ):
-    with store.database.transaction() as tx:
-        clients.add(tx, Client("c1", "north", "system/*.cruds", endpoints=(receiver.hook,)))
-        shown = {"resourceType": "Subscription", "id": "s1", "status": "requested"}
-        resources.create(tx, "north", shown, patient=None, ours=True)
-        given = {"tenant": "north", "id": "s1", "client": "c1", "topic": TOPIC, "filters": [], "status": "requested"}
-        new = Subscription(**given, endpoint=receiver.hook, content="id-only", timeout=2, digest="d")
-        subscriptions.add(tx, new)
+    house.subscribe(timeout=2)
     running = Stack(
         {
             **os.environ,

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from fhir_svc.store import audit, delivery, resources, submissions, tenants, work
+from fhir_svc.store import audit, delivery, resources, submissions, tenants
 from workers import write_back
 
 
@@ -176,10 +176,7 @@ def test_a_signed_order_that_can_not_be_delivered_is_shown_to_a_clinician_once(s
 def test_a_signed_order_whose_attempts_are_used_up_is_shown_to_a_clinician(store, equipment, draft):
     store.put(draft(status="active"))
     row = store.add("write_back", "ServiceRequest/o1")
-    for _ in range(5):
-        with store.database.transaction() as tx:
-            assert work.claim(tx, row, worker="dying", lease=write_back.LEASE)
-        store.expire()
+    store.die(row, write_back.LEASE)
     write_back.run(equipment, row)
     assert store.quarantined(row) == "attempts-used-up"
     assert [one.content["reasonCode"]["coding"][0]["code"] for one in store.all("Task")] == ["delivery"]
@@ -364,10 +361,7 @@ def test_a_provenance_goes_where_something_that_it_is_about_has_gone(store, ehr,
 def test_a_worker_that_died_over_and_over_leaves_its_row_in_quarantine(store, ehr, equipment, draft):
     store.put(draft())
     row = store.add("write_back", "ServiceRequest/o1")
-    for _ in range(5):
-        with store.database.transaction() as tx:
-            assert work.claim(tx, row, worker="dying", lease=write_back.LEASE)
-        store.expire()
+    store.die(row, write_back.LEASE)
     write_back.run(equipment, row)
     assert store.quarantined(row) == "attempts-used-up"
     assert ehr.all("ServiceRequest") == []
