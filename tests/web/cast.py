@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 from fhir_svc import settings as configuration
 from fhir_svc.app import create_app
 from fhir_svc.auth import sessions
-from fhir_svc.store import accounts, clients, tenants, tokens
+from fhir_svc.store import accounts, clients, tenants, tokens, work
 from fhir_svc.store.clients import Client
 from fhir_svc.store.database import Database
 from fhir_svc.store.tenants import Tenant
@@ -21,6 +21,7 @@ from fhir_svc.web import observability
 from fhir_svc.web.services import EXTENSION, build
 
 FHIR = "application/fhir+json"
+BASE = "http://localhost/fhir"
 EHR = "https://ehr.north.example/fhir"
 MRN = "https://north.example/mrn"
 EVERYTHING = "system/*.cruds"
@@ -222,3 +223,16 @@ def codes(answer):
 
 
 SYNTHEA = sorted((Path(__file__).parent.parent / "data" / "synthea").glob("*.json"))
+
+
+def guidance_of(answer):
+    """The id that the caller is told to poll."""
+    link = answer.headers["Link"]
+    assert link.endswith('>; rel="monitor"')
+    return link.partition(">")[0].rpartition("/")[2]
+
+
+def due(house):
+    """The work that is due now."""
+    with house.database.transaction() as tx:
+        return work.due(tx, 100)
