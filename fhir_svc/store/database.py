@@ -6,6 +6,7 @@ Every other module of this room takes the connection of a transaction as its fir
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import threading
 import time
@@ -179,7 +180,6 @@ def _postgres_engine(url: Any) -> Engine:
         pool_size=8,
         max_overflow=32,
         pool_timeout=PATIENCE,
-        pool_pre_ping=True,
         connect_args={
             "connect_timeout": 3,
             "options": _POSTGRES_OPTIONS,
@@ -199,7 +199,20 @@ def _postgres_engine(url: Any) -> Engine:
             connection.close()
             raise Unavailable("The database doesn't answer.") from None
 
+    @event.listens_for(engine, "checkout")
+    def _taken(connection: Any, _record: Any, _proxy: Any) -> None:
+        """Let the pool connect anew where the server has gone or spoken unasked; to ask it would be a round trip."""
+        if connection.closed or _has_spoken(connection.fileno()):
+            raise exc.DisconnectionError
+
     return engine
+
+
+def _has_spoken(socket: int) -> bool:
+    """Whether something waits to be read: of a connection that nobody uses, that is its end."""
+    asked = select.poll()
+    asked.register(socket, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 @contextmanager

@@ -172,6 +172,24 @@ def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works
 
 
 @pytest.mark.postgres
+def test_nobody_notices_that_the_server_ended_the_connections_that_were_idle(postgres_database):
+    def mine():
+        with postgres_database.reading() as tx:
+            return tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+    with postgres_database.reading(), postgres_database.reading(), postgres_database.reading():
+        pass  # three connections wait in the pool now
+    old = mine()
+    other = Database(postgres_database.url.render_as_string())
+    with other.transaction() as tx:
+        named = "application_name = 'fhir-svc' AND pid <> pg_backend_pid()"
+        ended = text(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE {named}")  # noqa: S608 - fixed
+        assert all(tx.execute(ended).scalars())
+    other.dispose()
+    assert len({old, *(mine() for _ in range(4))}) > 1
+
+
+@pytest.mark.postgres
 def test_what_is_large_is_packed_with_lz4_where_the_server_has_it(postgres_database):
     with postgres_database.transaction() as tx:
         packs = tx.execute(
