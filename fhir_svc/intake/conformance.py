@@ -18,6 +18,7 @@ import jsonschema_rs
 from fhir_svc.errors import Issue
 from fhir_svc.intake import invariants
 from fhir_svc.intake.faults import ISSUE_LIMIT, MALFORMED, Faults
+from fhir_svc.intake.references import Spots
 from fhir_svc.intake.violations import Explainer
 
 _WITH_RESOURCES = {"Bundle": "entry", "Parameters": "parameter"}
@@ -51,8 +52,18 @@ class Conformance:
         found = self.faults(resource).found
         return [issue for fault, issue in found if fault.status == MALFORMED][:ISSUE_LIMIT]
 
-    def faults(self, resource: dict[str, Any], *, root: str | None = None, profiles: Collection[str] = ()) -> Faults:
-        """Everything wrong with the resource, which stands at `root` (its type, unless it is inside a Bundle)."""
+    def faults(
+        self,
+        resource: dict[str, Any],
+        *,
+        root: str | None = None,
+        profiles: Collection[str] = (),
+        plain: Collection[int] = (),
+    ) -> Faults:
+        """Everything wrong with the resource, which stands at `root` (its type, unless it is inside a Bundle).
+
+        `plain` are the `id()` of resources inside that are known to be so: they are not walked through again.
+        """
         faults = Faults()
         root = root or self._root(resource)
         for error in self._errors(resource):
@@ -60,7 +71,7 @@ class Conformance:
         for one, place in resources(resource, root):
             if faults.full:
                 break
-            if invariants.is_plain(one):
+            if id(one) in plain or Spots.of(one).plain:
                 continue
             parts = list(invariants.nodes(one))
             invariants.check_r4(one, parts, place, faults)

@@ -12,19 +12,18 @@ from typing import Any
 from fhir_svc.intake import narrative, times
 from fhir_svc.intake.accepted import TAKEN
 from fhir_svc.intake.faults import Fault, Faults
-from fhir_svc.intake.parse import encode
 
 ITEM_LIMIT = 2_000
 CODES_NEEDED = ("status", "intent")
 OURS = "https://example.org/fhir-svc/"
 
-_MARKS = tuple(
-    f'"{name}":'.encode()
-    for name in (
+CONCERNED = frozenset(
+    {
         *("modifierExtension", "implicitRules", "_implicitRules", "start", "low", "contained", "div", "component"),
-        *(f"_{name}" for name in CODES_NEEDED),
-    )
+        *("profile", *(f"_{name}" for name in CODES_NEEDED)),
+    }
 )
+"""Members without which, short of many items and #references, no rule of this module can concern a resource."""
 
 Node = dict[str, Any]
 
@@ -39,18 +38,6 @@ def nodes(root: Any) -> Iterator[Node]:
             stack += node.values()
         elif type(node) is list:
             stack += node
-
-
-def is_plain(resource: Node) -> bool:
-    """Whether no rule of this module can concern the resource: true of most, and told from its JSON without a walk.
-
-    What is found in the text of a string costs a closer look, no more.
-    """
-    text = encode(resource)
-    if text.count(b"{") > ITEM_LIMIT or b'"reference":"#' in text or any(mark in text for mark in _MARKS):
-        return False
-    meta = resource.get("meta")
-    return not (isinstance(meta, dict) and "profile" in meta)
 
 
 def locate(root: Any, wanted: Any, path: str) -> str:

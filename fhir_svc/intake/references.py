@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from fhir_svc.intake.invariants import Node
+from fhir_svc.intake.invariants import CONCERNED, ITEM_LIMIT, Node
 
 ID = r"[A-Za-z0-9\-.]{1,64}"
 _LOCAL = re.compile(rf"([A-Z][A-Za-z]+)/({ID})(?:/_history/{ID})?")
@@ -92,28 +92,38 @@ def _normal(url: str) -> tuple[str, str, int | None, str]:
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Where a resource refers to something: every Reference in it, and every extension that holds a `urn:`."""
+    """Where a resource refers to something: every Reference in it, and every extension that holds a `urn:`.
+
+    `plain`: none of the rules in `invariants` can concern the resource, which is true of most.
+    """
 
     references: list[Node]
     extensions: list[tuple[Node, str]]
+    plain: bool
 
     @classmethod
     def of(cls, resource: Node | None) -> Spots:
         """Find them, contained resources and extensions included, in one walk."""
-        found = cls([], [])
+        found: list[Node] = []
+        extensions: list[tuple[Node, str]] = []
+        plain, seen = True, 0
         stack: list[Any] = [resource]
         while stack:
             node = stack.pop()
             if type(node) is dict:
-                if type(node.get("reference")) is str:
-                    found.references.append(node)
+                seen += 1
+                plain = plain and CONCERNED.isdisjoint(node)
+                reference = node.get("reference")
+                if type(reference) is str:
+                    found.append(node)
+                    plain = plain and reference[:1] != "#"
                 elif "url" in node:
                     urns = (name for name in _URI_MEMBERS if str(node.get(name))[:4] == "urn:")
-                    found.extensions.extend((node, name) for name in urns)
+                    extensions.extend((node, name) for name in urns)
                 stack += [value for value in node.values() if type(value) is dict or type(value) is list]
             elif type(node) is list:
                 stack += node
-        return found
+        return cls(found, extensions, plain and seen <= ITEM_LIMIT)
 
     def rewrite(self, resolve: Resolve) -> None:
         """Put everything found through `resolve`, in place."""

@@ -212,7 +212,8 @@ def _accept(
     subject.ask(writes)
     spots = resolution.resolve(writes, reading.own_bases, faults)
     if body is not None:
-        faults.extend(reading.conformance.faults(body, root=path, profiles=reading.profiles))
+        plain = {id(entry.resource) for entry, places in zip(writes, spots, strict=True) if places.plain}
+        faults.extend(reading.conformance.faults(body, root=path, profiles=reading.profiles, plain=plain))
     for entry in writes:
         _check_content(entry, reading, faults)
     subject.mentions(writes, faults)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from uuid import UUID
+
+_VARIANT = 0b10 << 62  # of RFC 9562; of its version 4 is the digit in between
 
 
 def new_id() -> str:
     """A UUID; those of one process sort in the order in which they were made."""
     moment = time.time_ns() >> 4  # in front of and behind the four bits that say which kind of UUID it is
-    return str(UUID(int=moment >> 12 << 80 | (moment & 0xFFF) << 64 | secrets.randbits(64), version=4))
+    digits = f"{moment >> 12:012x}4{moment & 0xFFF:03x}{_VARIANT | secrets.randbits(62):016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
