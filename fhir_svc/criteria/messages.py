@@ -157,7 +157,8 @@ def _someone_else(place: Place) -> Verdict | None:
         return Verdict.UNCLEAR if place.cue("report", words[other:]) else Verdict.NOTHING
     if pronoun > speaker:
         return Verdict.UNCLEAR
-    return Verdict.UNCLEAR if speaker < 0 and place.cue("other-person", place.after) else None
+    unnamed = not place.cue("first-person", masked)
+    return Verdict.UNCLEAR if unnamed and place.cue("other-person", place.after) else None
 
 
 def _hypothetical(place: Place) -> Verdict | None:

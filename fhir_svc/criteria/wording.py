@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from fhir_svc.criteria.vocabulary import Vocabulary
 
@@ -68,12 +69,12 @@ def _near(word: str, vocabulary: Vocabulary) -> str:
 def _slips(left: str, right: str) -> int:
     """Damerau-Levenshtein distance (letters lost, added, changed, neighbours swapped)."""
     older: list[int] = []
-    old = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
+    old = [*range(len(right)), len(right)]
+    for i, (before_a, a) in enumerate(pairwise(f" {left}"), 1):
         new = [i]
-        for j, b in enumerate(right, 1):
+        for j, (before_b, b) in enumerate(pairwise(f" {right}"), 1):
             best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+            if a == before_b and before_a == b:
                 best = min(best, older[j - 2] + 1)
             new.append(best)
         older, old = old, new
@@ -81,11 +82,9 @@ def _slips(left: str, right: str) -> int:
 
 
 def readable(words: str, vocabulary: Vocabulary) -> bool:
-    """Whether at least half of the words of each part are English ones we know; very short texts need one."""
+    """Whether at least half of the words of each part are English ones we know; very short parts stand for nothing."""
     parts = [part.split() for part in words.split(COMMA) if part.strip()]
     said = [word for part in parts for word in part]
-    if len(said) <= FEW_WORDS:
-        return any(_is_word(word, vocabulary) for word in said)
     long_parts = [part for part in parts if len(part) > FEW_WORDS] or [said]
     return all(sum(_is_word(word, vocabulary) for word in part) >= len(part) * READABLE_SHARE for part in long_parts)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fhir_svc.criteria.messages import Reading, read
 from fhir_svc.criteria.vocabulary import compile_vocabulary
+from fhir_svc.criteria.wording import sentences
 
 PROFILES = Path(__file__).parents[2] / "profiles"
 VOCABULARY = compile_vocabulary(json.loads((PROFILES / "CodeSystem" / "message-language.json").read_text()))
@@ -79,6 +80,10 @@ RAISES = [
     ("I have incontinance", "rf-bladder-change=new-leakage"),
     ("my fooot is draging", "rf-foot-drop=yes"),
     ("weekness in my left leg since yesterday", "rf-leg-weakness=one"),
+    ("I lost control of my baldder", "rf-bladder-change=new-leakage"),
+    ("saddle nunbmess", "rf-saddle-numbness=yes"),
+    ("tniglnig between my legs", "rf-saddle-numbness=yes"),
+    ("numbness in my rgoin", "rf-saddle-numbness=yes"),
     ("Not numb, but tingling between my legs", "rf-saddle-numbness=yes"),
     ("no fever and I can't pee", "rf-bladder-change=cannot-pass"),
     ("My husband says I am dragging my foot", "rf-foot-drop=yes"),
@@ -249,6 +254,8 @@ UNCLEAR = [
     "The numbness has moved from my leg to between my legs",
     "",
     "   ",
+    "I am fine today and all is well with me, ich habe seit gestern kein gefuehl",
+    "hallo wie, geht es",
 ]
 
 NOTHING = [
@@ -333,6 +340,8 @@ NOTHING = [
     "Good morning, I did all exercises yesterday and today.",
     "both legs",
     "Everything the same",
+    "I feel fine today, Joerg Mueller",
+    "thanks Joerg",
 ]
 
 FRAMES = [
@@ -412,6 +421,21 @@ def test_other_words_around_a_statement_never_silence_it(frame):
 def test_other_words_around_plain_talk_never_make_a_statement_of_it(frame):
     framed = [frame.format(text.rstrip(".?! ")) for text in NOTHING]
     assert [text for text in framed if read([text], VOCABULARY).statements] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("rgoin", "groin"),
+        ("agroin", "groin"),
+        ("weaknees", "weakness"),
+        ("injectiom", "injection"),
+        ("thumb", "thumb"),
+        ("painting", "painting"),
+    ],
+)
+def test_a_slip_or_in_a_longer_word_two_is_mended_and_no_more(typed, meant):
+    assert list(sentences(typed, VOCABULARY)) == [(f"{meant} ", False)]
 
 
 @settings(deadline=None, max_examples=50)
