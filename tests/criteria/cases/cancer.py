@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import calm, condition, day, weight
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CONTRAST, ROUTINE_LABS, weak
 
 R04 = [
@@ -11,9 +11,12 @@ R04 = [
         Case(f"cancer {when}, new pain", [calm({"rf-cancer-history": when})], "URGENT", CONTRAST, met="R04")
         for when in ("over-5-years", "within-5-years", "active")
     ],
-    Case(
-        "cancer, no back pain",
-        [calm({"rf-cancer-history": "active", "ctx-back-pain": "no"})],
+    *alike(
+        {
+            "cancer, no back pain": [calm({"rf-cancer-history": "active", "ctx-back-pain": "no"})],
+            "night pain relieved by turning": [calm({"rf-night-pain": "yes"})],
+            "a Condition entered in error": [calm(), condition("266987004", "entered-in-error")],
+        },
         "ROUTINE",
         "",
         not_met="R04",
@@ -25,18 +28,22 @@ R04 = [
         CONTRAST,
         met="R04",
     ),
-    Case("night pain relieved by turning", [calm({"rf-night-pain": "yes"})], "ROUTINE", "", not_met="R04"),
-    Case(
-        "night pain and constant",
-        [calm({"rf-night-pain": "yes", "rf-rest-pain-constant": "yes"})],
-        "SOON",
-        ROUTINE_LABS,
-        met="R04",
-    ),
-    Case("night sweats", [calm({"rf-night-sweats": "yes"})], "SOON", ROUTINE_LABS, met="R04"),
-    Case(
-        "night sweats without back pain",
-        [calm({"rf-night-sweats": "yes", "ctx-back-pain": "no"})],
+    *alike(
+        {
+            "night pain and constant": [calm({"rf-night-pain": "yes", "rf-rest-pain-constant": "yes"})],
+            "night sweats": [calm({"rf-night-sweats": "yes"})],
+            "night sweats without back pain": [calm({"rf-night-sweats": "yes", "ctx-back-pain": "no"})],
+            "two weak flags without back pain": [
+                calm(
+                    {
+                        "rf-night-sweats": "yes",
+                        "rf-night-pain": "yes",
+                        "rf-rest-pain-constant": "yes",
+                        "ctx-back-pain": "no",
+                    }
+                )
+            ],
+        },
         "SOON",
         ROUTINE_LABS,
         met="R04",
@@ -62,22 +69,6 @@ R04 = [
         [calm({"rf-night-sweats": "yes", "rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"})],
         "URGENT",
         CONTRAST,
-        met="R04",
-    ),
-    Case(
-        "two weak flags without back pain",
-        [
-            calm(
-                {
-                    "rf-night-sweats": "yes",
-                    "rf-night-pain": "yes",
-                    "rf-rest-pain-constant": "yes",
-                    "ctx-back-pain": "no",
-                }
-            )
-        ],
-        "SOON",
-        ROUTINE_LABS,
         met="R04",
     ),
     Case(
@@ -135,13 +126,6 @@ R04 = [
         CONTRAST,
         met="R04",
         no_flags="CONFLICT",
-    ),
-    Case(
-        "a Condition entered in error",
-        [calm(), condition("266987004", "entered-in-error")],
-        "ROUTINE",
-        "",
-        not_met="R04",
     ),
     Case(
         "with a deficit R02 leads",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import NO_RED_FLAG, calm, form, patient
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CAUDA, EMERGENCY_WORDS, NUMB, weak
 
 
@@ -48,61 +48,55 @@ R01 = [
         Case(f"bowel {value} within 14 days", [bowel(value, "within-14-days")], "EMERGENCY", CAUDA, met="R01")
         for value in ("leakage", "no-urge")
     ],
-    Case("onset blank is acute", [saddle()], "EMERGENCY", CAUDA, met="R01"),
-    Case("onset unsure is acute", [saddle("unsure")], "EMERGENCY", CAUDA, met="R01"),
-    Case("bladder onset blank is acute", [bladder("new-leakage")], "EMERGENCY", CAUDA, met="R01"),
-    Case("bowel onset unsure is acute", [bowel("no-urge", "unsure")], "EMERGENCY", CAUDA, met="R01"),
-    Case(
-        "leakage for years, assessed, unchanged",
-        [bladder("new-leakage", "over-3-months", "yes")],
-        "ROUTINE",
-        "",
-        not_met="R01 R01b",
+    *alike(
+        {
+            "onset blank is acute": [saddle()],
+            "onset unsure is acute": [saddle("unsure")],
+            "bladder onset blank is acute": [bladder("new-leakage")],
+            "bowel onset unsure is acute": [bowel("no-urge", "unsure")],
+            "one exempt item does not hide another": [
+                calm(
+                    NUMB
+                    | {
+                        "rf-saddle-onset": "over-3-months",
+                        "rf-saddle-stable": "yes",
+                        "rf-bowel-change": "leakage",
+                        "rf-bowel-onset": "within-14-days",
+                    }
+                )
+            ],
+            "an unfinished form raises": [form(NUMB, status="in-progress")],
+            "a stopped form raises": [form(NUMB | {"rf-saddle-onset": "within-14-days"}, status="stopped")],
+            "an amended form acts": [saddle("within-14-days", status="amended")],
+            "back pain denied changes nothing": [calm(NUMB | {"ctx-back-pain": "no"})],
+        },
+        "EMERGENCY",
+        CAUDA,
+        met="R01",
     ),
-    Case(
-        "saddle numb for years, assessed, unchanged",
-        [saddle("over-3-months", "yes")],
-        "ROUTINE",
-        "",
-        not_met="R01 R01b",
-    ),
-    Case(
-        "bowel for years, assessed, unchanged",
-        [bowel("leakage", "over-3-months", "yes")],
+    *alike(
+        {
+            "leakage for years, assessed, unchanged": [bladder("new-leakage", "over-3-months", "yes")],
+            "saddle numb for years, assessed, unchanged": [saddle("over-3-months", "yes")],
+            "bowel for years, assessed, unchanged": [bowel("leakage", "over-3-months", "yes")],
+        },
         "ROUTINE",
         "",
         not_met="R01 R01b",
     ),
     Case("cannot pass urine is never exempt", [bladder("cannot-pass", "over-3-months", "yes")], "EMERGENCY|SAME_DAY"),
-    Case("both legs weak", [weak("both", onset="days", progress="same")], "EMERGENCY", met="R01"),
-    Case(
-        "both legs weak for long and stable",
-        [weak("both", onset="over-6-weeks", progress="same")],
+    *alike(
+        {
+            "both legs weak": [weak("both", onset="days", progress="same")],
+            "both legs weak for long and stable": [weak("both", onset="over-6-weeks", progress="same")],
+            "both feet drop for long and stable": [weak(foot="both", onset="over-6-weeks", progress="better")],
+            "both feet drop, nothing else known": [weak(foot="both")],
+            "no patient is known, the emergency is": [
+                [{"resourceType": "Patient", "id": "p"}],
+                saddle("within-14-days"),
+            ],
+        },
         "EMERGENCY",
-        met="R01",
-    ),
-    Case(
-        "both feet drop for long and stable",
-        [weak(foot="both", onset="over-6-weeks", progress="better")],
-        "EMERGENCY",
-        met="R01",
-    ),
-    Case("both feet drop, nothing else known", [weak(foot="both")], "EMERGENCY", met="R01"),
-    Case(
-        "one exempt item does not hide another",
-        [
-            calm(
-                NUMB
-                | {
-                    "rf-saddle-onset": "over-3-months",
-                    "rf-saddle-stable": "yes",
-                    "rf-bowel-change": "leakage",
-                    "rf-bowel-onset": "within-14-days",
-                }
-            )
-        ],
-        "EMERGENCY",
-        CAUDA,
         met="R01",
     ),
     Case(
@@ -115,14 +109,6 @@ R01 = [
         no_flags="NEEDS_INFO",
         status="success",
     ),
-    Case("an unfinished form raises", [form(NUMB, status="in-progress")], "EMERGENCY", CAUDA, met="R01"),
-    Case(
-        "a stopped form raises",
-        [form(NUMB | {"rf-saddle-onset": "within-14-days"}, status="stopped")],
-        "EMERGENCY",
-        CAUDA,
-        met="R01",
-    ),
     Case(
         "an unfinished form clears nobody",
         [calm(status="in-progress")],
@@ -132,15 +118,8 @@ R01 = [
         no_flags="NEEDS_INFO NEEDS_INFO_TIER2",
         status="success",
     ),
-    Case("an amended form acts", [saddle("within-14-days", status="amended")], "EMERGENCY", CAUDA, met="R01"),
     Case("entered in error is absent", [saddle("within-14-days", status="entered-in-error")], "", ""),
     Case("no form at all", [patient()], "", "", no_flags="NEEDS_INFO NEEDS_INFO_TIER2", status="success"),
-    Case(
-        "no patient is known, the emergency is",
-        [[{"resourceType": "Patient", "id": "p"}], saddle("within-14-days")],
-        "EMERGENCY",
-        met="R01",
-    ),
     Case(
         "no MR screening delays nothing",
         [form(NO_RED_FLAG | NUMB)],
@@ -150,7 +129,6 @@ R01 = [
         flags="MR_SCREEN_INCOMPLETE",
         messages=EMERGENCY_WORDS,
     ),
-    Case("back pain denied changes nothing", [calm(NUMB | {"ctx-back-pain": "no"})], "EMERGENCY", CAUDA, met="R01"),
 ]
 
 R01B = [
@@ -166,23 +144,15 @@ R01B = [
     ),
     Case("no pain down both legs", [calm({"rf-bilateral-leg-pain-new": "no"})], "ROUTINE", "", not_met="R01b"),
     Case("sexual change alone", [calm({"rf-sexual-change": "yes"})], "SAME_DAY", "", met="R01b", reviews=True),
-    Case(
-        "leakage on day 15", [bladder("new-leakage", "15-days-to-3-months")], "SAME_DAY", "", met="R01b", not_met="R01"
-    ),
-    Case("saddle on day 15", [saddle("15-days-to-3-months")], "SAME_DAY", "", met="R01b", not_met="R01"),
-    Case("no urge on day 15", [bowel("no-urge", "15-days-to-3-months")], "SAME_DAY", "", met="R01b", not_met="R01"),
-    Case("over three months, stable blank", [saddle("over-3-months")], "SAME_DAY", "", met="R01b", not_met="R01"),
-    Case(
-        "over three months, stable unsure",
-        [saddle("over-3-months", "unsure")],
-        "SAME_DAY",
-        "",
-        met="R01b",
-        not_met="R01",
-    ),
-    Case(
-        "over three months, not stable",
-        [bladder("reduced-sensation", "over-3-months", "no")],
+    *alike(
+        {
+            "leakage on day 15": [bladder("new-leakage", "15-days-to-3-months")],
+            "saddle on day 15": [saddle("15-days-to-3-months")],
+            "no urge on day 15": [bowel("no-urge", "15-days-to-3-months")],
+            "over three months, stable blank": [saddle("over-3-months")],
+            "over three months, stable unsure": [saddle("over-3-months", "unsure")],
+            "over three months, not stable": [bladder("reduced-sensation", "over-3-months", "no")],
+        },
         "SAME_DAY",
         "",
         met="R01b",

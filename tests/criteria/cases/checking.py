@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,11 @@ class Case:
     zone: str | None = "UTC"
     values: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def alike(rows: Mapping[str, Sequence[Any]], *expected: Any, **more: Any) -> list[Case]:
+    """One case for each name and what is given, where the same is expected of all."""
+    return [Case(name, given, *expected, **more) for name, given in rows.items()]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import abi, calm, man, observation, patient
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CLAUDICATION, REST_PAIN, VASCULAR, WISH
 
 NO_CART = CLAUDICATION | {"nc-shopping-cart": "no"}
@@ -25,52 +25,46 @@ R10 = [
         not_met="R11 R12 R18 R19 R20",
     ),
     Case("both above and below counts as above", [calm(CLAUDICATION | {"nc-location": "both"})], met="R10"),
-    Case(
-        "calf only",
-        [man(50), calm(NO_CART | {"nc-location": "calf-only", "nc-bend-forward-relief": "no"})],
+    *alike(
+        {
+            "calf only": [man(50), calm(NO_CART | {"nc-location": "calf-only", "nc-bend-forward-relief": "no"})],
+            "no pain on walking": [calm()],
+            "standing does not bring it on": [calm(CLAUDICATION | {"nc-standing-triggers": "no"})],
+            "standing does not, the sum would": [man(75), calm(CLAUDICATION | {"nc-standing-triggers": "no"})],
+            "sum of 5 at 59": sum_of(59, nc_bend_forward_relief="yes"),
+            "sum of 6 at 59": sum_of(59, nc_bend_forward_relief="yes", nc_onset_over_6_months="yes"),
+            "sum of 6 at 70": sum_of(70, nc_onset_over_6_months="yes"),
+            "bending backward takes two away": sum_of(60, nc_bend_forward_relief="yes", nc_bend_backward_relief="yes"),
+            "bending forward unsure, the sum is 5 at most": sum_of(59, nc_bend_forward_relief="unsure"),
+        },
         not_met="R10",
     ),
-    Case("no pain on walking", [calm()], not_met="R10"),
-    Case("pain on walking unsure", [calm(CLAUDICATION | {"nc-leg-pain-walking": "unsure"})], cannot_tell="R10"),
-    Case("standing does not bring it on", [calm(CLAUDICATION | {"nc-standing-triggers": "no"})], not_met="R10"),
-    Case(
-        "standing does not, the sum would",
-        [man(75), calm(CLAUDICATION | {"nc-standing-triggers": "no"})],
-        not_met="R10",
-    ),
-    Case(
-        "cart unsure, sum too low",
-        [man(45), calm(CLAUDICATION | {"nc-shopping-cart": "unsure", "nc-bend-forward-relief": "no"})],
+    *alike(
+        {
+            "pain on walking unsure": [calm(CLAUDICATION | {"nc-leg-pain-walking": "unsure"})],
+            "cart unsure, sum too low": [
+                man(45),
+                calm(CLAUDICATION | {"nc-shopping-cart": "unsure", "nc-bend-forward-relief": "no"}),
+            ],
+            "relief on sitting skipped, sum too low": [
+                man(45),
+                calm(CLAUDICATION | {"nc-relief-sitting": None, "nc-bend-forward-relief": "no"}),
+            ],
+            "bending backward unsure, the sum is 7 or 5": sum_of(
+                60, nc_bend_forward_relief="yes", nc_bend_backward_relief="unsure"
+            ),
+            "bending forward unsure, the sum is 7 or 5": sum_of(60, nc_bend_forward_relief="unsure"),
+        },
         cannot_tell="R10",
     ),
     Case("cart unsure, sum reached", [calm(CLAUDICATION | {"nc-shopping-cart": "unsure"})], met="R10"),
-    Case(
-        "relief on sitting skipped, sum too low",
-        [man(45), calm(CLAUDICATION | {"nc-relief-sitting": None, "nc-bend-forward-relief": "no"})],
-        cannot_tell="R10",
-    ),
     Case("sum of 7 at 60", sum_of(60, nc_bend_forward_relief="yes"), met="R10"),
-    Case("sum of 5 at 59", sum_of(59, nc_bend_forward_relief="yes"), not_met="R10"),
-    Case("sum of 6 at 59", sum_of(59, nc_bend_forward_relief="yes", nc_onset_over_6_months="yes"), not_met="R10"),
-    Case("sum of 6 at 70", sum_of(70, nc_onset_over_6_months="yes"), not_met="R10"),
     Case("sum of 7 at 71", sum_of(71, nc_onset_over_6_months="yes"), met="R10"),
-    Case(
-        "bending backward takes two away",
-        sum_of(60, nc_bend_forward_relief="yes", nc_bend_backward_relief="yes"),
-        not_met="R10",
-    ),
-    Case(
-        "bending backward unsure, the sum is 7 or 5",
-        sum_of(60, nc_bend_forward_relief="yes", nc_bend_backward_relief="unsure"),
-        cannot_tell="R10",
-    ),
     Case(
         "bending backward unsure, the sum is 9 or 7",
         sum_of(71, nc_bend_forward_relief="yes", nc_onset_over_6_months="yes", nc_bend_backward_relief="unsure"),
         met="R10",
     ),
-    Case("bending forward unsure, the sum is 7 or 5", sum_of(60, nc_bend_forward_relief="unsure"), cannot_tell="R10"),
-    Case("bending forward unsure, the sum is 5 at most", sum_of(59, nc_bend_forward_relief="unsure"), not_met="R10"),
     Case(
         "leaking urine adds one", sum_of(70, nc_onset_over_6_months="yes", rf_bladder_change="new-leakage"), met="R10"
     ),
@@ -152,16 +146,12 @@ R18 = [
         not_met="R23",
         no_flags="ABI_BORDERLINE",
     ),
-    Case(
-        "the lowest leg counts",
-        [MIDDLE_AGE, CALF, abi("1.1"), abi("0.8")],
-        "ROUTINE",
-        "VASC_REFERRAL:routine",
-        met="R23",
-    ),
-    Case(
-        "without a unit, within 0.2 to 2.0",
-        [MIDDLE_AGE, CALF, abi("0.8", unit=None)],
+    *alike(
+        {
+            "the lowest leg counts": [MIDDLE_AGE, CALF, abi("1.1"), abi("0.8")],
+            "without a unit, within 0.2 to 2.0": [MIDDLE_AGE, CALF, abi("0.8", unit=None)],
+            "ABI a day less ago": [MIDDLE_AGE, CALF, observation("77194-9", "0.8", "{ratio}", "2024-06-19")],
+        },
         "ROUTINE",
         "VASC_REFERRAL:routine",
         met="R23",
@@ -172,23 +162,11 @@ R18 = [
         no_flags="ABI_BORDERLINE",
         orders="ABI:routine",
     ),
-    Case(
-        "ABI twelve months ago exactly",
-        [MIDDLE_AGE, CALF, observation("77194-9", "0.8", "{ratio}", "2024-06-18")],
-        "ROUTINE",
-        "ABI:routine",
-        not_met="R23",
-    ),
-    Case(
-        "ABI a day less ago",
-        [MIDDLE_AGE, CALF, observation("77194-9", "0.8", "{ratio}", "2024-06-19")],
-        "ROUTINE",
-        "VASC_REFERRAL:routine",
-        met="R23",
-    ),
-    Case(
-        "ABI entered in error",
-        [MIDDLE_AGE, CALF, abi("0.8") | {"status": "entered-in-error"}],
+    *alike(
+        {
+            "ABI twelve months ago exactly": [MIDDLE_AGE, CALF, observation("77194-9", "0.8", "{ratio}", "2024-06-18")],
+            "ABI entered in error": [MIDDLE_AGE, CALF, abi("0.8") | {"status": "entered-in-error"}],
+        },
         "ROUTINE",
         "ABI:routine",
         not_met="R23",

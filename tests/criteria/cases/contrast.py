@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import calm, condition, egfr, woman
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CANCER, CAUDA, CONTRAST, SADDLE
 
 KIDNEY = CANCER | {"hx-kidney": "yes"}
 R15 = [
     Case("eGFR 24", [calm(CANCER), egfr(24)], "URGENT", CONTRAST, met="R15", flags="GBCA_RENAL_REVIEW"),
     Case("eGFR 75", [calm(CANCER), egfr(75)], "URGENT", CONTRAST, not_met="R15", no_flags="GBCA_RENAL_REVIEW"),
-    Case("eGFR 30", [calm(CANCER), egfr(30)], not_met="R15", no_flags="GBCA_RENAL_REVIEW"),
-    Case("eGFR 29.9", [calm(CANCER), egfr("29.9")], met="R15", flags="GBCA_RENAL_REVIEW"),
-    Case("older codes count", [calm(CANCER), egfr(24, code="62238-1")], met="R15", flags="GBCA_RENAL_REVIEW"),
-    Case("MDRD counts", [calm(CANCER), egfr(24, code="33914-3")], met="R15", flags="GBCA_RENAL_REVIEW"),
-    Case(
-        "the latest counts: better",
-        [calm(CANCER), egfr(24, 40), egfr(45, 5)],
+    *alike(
+        {
+            "eGFR 30": [calm(CANCER), egfr(30)],
+            "the latest counts: better": [calm(CANCER), egfr(24, 40), egfr(45, 5)],
+            "90 days ago": [calm(CANCER), egfr(24, 90)],
+            "contrast lost to pregnancy": [woman(), calm(CANCER | {"ctx-pregnant": "pregnant"}), egfr(24)],
+        },
         not_met="R15",
         no_flags="GBCA_RENAL_REVIEW",
     ),
+    Case("eGFR 29.9", [calm(CANCER), egfr("29.9")], met="R15", flags="GBCA_RENAL_REVIEW"),
+    Case("older codes count", [calm(CANCER), egfr(24, code="62238-1")], met="R15", flags="GBCA_RENAL_REVIEW"),
+    Case("MDRD counts", [calm(CANCER), egfr(24, code="33914-3")], met="R15", flags="GBCA_RENAL_REVIEW"),
     Case("the latest counts: worse", [calm(CANCER), egfr(45, 40), egfr(24, 5)], met="R15", flags="GBCA_RENAL_REVIEW"),
     Case("89 days ago", [calm(CANCER), egfr(24, 89)], met="R15", flags="GBCA_RENAL_REVIEW"),
-    Case("90 days ago", [calm(CANCER), egfr(24, 90)], not_met="R15", no_flags="GBCA_RENAL_REVIEW"),
     Case("kidney disease without a value", [calm(KIDNEY)], met="R15", flags="GBCA_RENAL_REVIEW"),
     Case("kidney disease with a good value", [calm(KIDNEY), egfr(75)], no_flags="GBCA_RENAL_REVIEW"),
     Case("kidney disease with an old value", [calm(KIDNEY), egfr(75, 100)], met="R15", flags="GBCA_RENAL_REVIEW"),
@@ -33,12 +35,6 @@ R15 = [
         flags="GBCA_RENAL_REVIEW",
     ),
     Case("no contrast", [calm(SADDLE), egfr(24)], "EMERGENCY", CAUDA, not_met="R15", no_flags="GBCA_RENAL_REVIEW"),
-    Case(
-        "contrast lost to pregnancy",
-        [woman(), calm(CANCER | {"ctx-pregnant": "pregnant"}), egfr(24)],
-        not_met="R15",
-        no_flags="GBCA_RENAL_REVIEW",
-    ),
     Case("preliminary value", [calm(CANCER), egfr(24) | {"status": "preliminary"}], no_flags="GBCA_RENAL_REVIEW"),
 ]
 

@@ -13,7 +13,7 @@ from tests.criteria.cases.building import (
     temperature,
     walk,
 )
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CAUDA, DEFICIT, EARLY, INFECTION, OLD_DROP, SADDLE, STABLE_DEFICIT
 
 RESCREEN = "RED_FLAG_RESCREEN"
@@ -32,9 +32,12 @@ R36 = [
         no_messages=RESCREEN,
         reviews=False,
     ),
-    Case(
-        "last year I had",
-        [calm(), message("Last year I had numbness between my legs")],
+    *alike(
+        {
+            "last year I had": [calm(), message("Last year I had numbness between my legs")],
+            "sent fifteen days ago": [calm(), message("numb where I sit", 15 * 24)],
+            "entered in error": [calm(), message("numb where I sit", status="entered-in-error")],
+        },
         "ROUTINE",
         "",
         not_met="R01 R36",
@@ -60,16 +63,11 @@ R36 = [
     ),
     Case("without any form", [message("I can't feel when I wipe")], "EMERGENCY", CAUDA, met="R01 R36"),
     Case("wet myself", [calm(), message("I wet myself this morning")], "EMERGENCY", CAUDA, met="R01 R36"),
-    Case(
-        "a foot that slaps, side unknown",
-        [calm(), message("My foot keeps slapping the floor")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02 R36",
-    ),
-    Case(
-        "the left foot",
-        [calm(), message("I can't lift my left foot since yesterday")],
+    *alike(
+        {
+            "a foot that slaps, side unknown": [calm(), message("My foot keeps slapping the floor")],
+            "the left foot": [calm(), message("I can't lift my left foot since yesterday")],
+        },
         "SAME_DAY",
         DEFICIT,
         met="R02 R36",
@@ -90,14 +88,6 @@ R36 = [
         met="R07 R36",
     ),
     Case("sent thirteen days ago", [calm(), message("numb where I sit", 13 * 24)], "EMERGENCY", CAUDA, met="R01 R36"),
-    Case("sent fifteen days ago", [calm(), message("numb where I sit", 15 * 24)], "ROUTINE", "", not_met="R01 R36"),
-    Case(
-        "entered in error",
-        [calm(), message("numb where I sit", status="entered-in-error")],
-        "ROUTINE",
-        "",
-        not_met="R01 R36",
-    ),
     Case(
         "two payloads",
         [
@@ -133,15 +123,17 @@ R36 = [
         met="R36",
     ),
     Case("after a walk, nothing new", [walk()], "SELF_CARE", "", no_messages=RESCREEN),
-    Case(
-        "a walk form without an answer blocks the reassuring rules",
-        [calm(EARLY, authored=hours(5)), walk({"wk-new-neuro": None, "wk-pain-start": 1}, authored=hours(1))],
-        orders="",
-        cannot_tell="R12 R20",
-    ),
-    Case(
-        "a walk form with unsure blocks them",
-        [calm(EARLY, authored=hours(5)), walk({"wk-new-neuro": "unsure"}, authored=hours(1))],
+    *alike(
+        {
+            "a walk form without an answer blocks the reassuring rules": [
+                calm(EARLY, authored=hours(5)),
+                walk({"wk-new-neuro": None, "wk-pain-start": 1}, authored=hours(1)),
+            ],
+            "a walk form with unsure blocks them": [
+                calm(EARLY, authored=hours(5)),
+                walk({"wk-new-neuro": "unsure"}, authored=hours(1)),
+            ],
+        },
         orders="",
         cannot_tell="R12 R20",
     ),
@@ -171,25 +163,12 @@ R40 = [
         flags="CONFLICT",
     ),
     Case("Condition against the form", [calm(), condition("266987004")], "URGENT", met="R40", flags="CONFLICT"),
-    Case(
-        "unknown conflicts with nothing",
-        [calm({"rf-fever-chills": "unsure"}), temperature("38.6")],
-        "SAME_DAY",
-        INFECTION,
-        not_met="R40",
-        no_flags="CONFLICT",
-    ),
-    Case(
-        "fever in two weeks, normal temperature",
-        [calm({"rf-fever-chills": "yes"}), temperature("36.6")],
-        "SAME_DAY",
-        INFECTION,
-        not_met="R40",
-        no_flags="CONFLICT",
-    ),
-    Case(
-        "agreement",
-        [calm({"rf-fever-chills": "yes"}), temperature("38.6")],
+    *alike(
+        {
+            "unknown conflicts with nothing": [calm({"rf-fever-chills": "unsure"}), temperature("38.6")],
+            "fever in two weeks, normal temperature": [calm({"rf-fever-chills": "yes"}), temperature("36.6")],
+            "agreement": [calm({"rf-fever-chills": "yes"}), temperature("38.6")],
+        },
         "SAME_DAY",
         INFECTION,
         not_met="R40",
@@ -366,7 +345,23 @@ R41 = [
 
 OLD = {"id": "old", "authored": hours(10 * 24)}
 FORMS = [
-    Case("an earlier form's saddle stays for 14 days", [calm(SADDLE, **OLD), calm()], "EMERGENCY", CAUDA, met="R01"),
+    *alike(
+        {
+            "an earlier form's saddle stays for 14 days": [calm(SADDLE, **OLD), calm()],
+            "a newer unfinished form adds a red flag": [
+                calm(authored=hours(5)),
+                form(SADDLE, id="new", status="in-progress", authored=hours(1)),
+            ],
+            "a newer unfinished form removes none": [
+                calm(SADDLE, authored=hours(5)),
+                form(NO_RED_FLAG, id="new", status="in-progress", authored=hours(1)),
+            ],
+            "stamped ten minutes after T": [calm(SADDLE, authored=hours(-1 / 6))],
+        },
+        "EMERGENCY",
+        CAUDA,
+        met="R01",
+    ),
     Case(
         "an earlier form's foot drop stays",
         [calm({"rf-foot-drop": "left", "rf-weakness-onset": "days", "rf-weakness-progress": "same"}, **OLD), calm()],
@@ -388,9 +383,15 @@ FORMS = [
         "ED_REFERRAL:stat",
         met="R07",
     ),
-    Case(
-        "an earlier form's night sweats do not stay",
-        [calm({"rf-night-sweats": "yes"}, **OLD), calm()],
+    *alike(
+        {
+            "an earlier form's night sweats do not stay": [calm({"rf-night-sweats": "yes"}, **OLD), calm()],
+            "the newest authored counts, whatever the order": [calm(), calm({"rf-night-sweats": "yes"}, **OLD)],
+            "an older unfinished form adds nothing of R04": [
+                form({"rf-night-sweats": "yes"}, id="old", status="in-progress", authored=hours(9)),
+                calm(authored=hours(1)),
+            ],
+        },
         "ROUTINE",
         "",
         not_met="R04",
@@ -401,34 +402,6 @@ FORMS = [
         "ROUTINE",
         "",
         not_met="R01",
-    ),
-    Case(
-        "the newest authored counts, whatever the order",
-        [calm(), calm({"rf-night-sweats": "yes"}, **OLD)],
-        "ROUTINE",
-        "",
-        not_met="R04",
-    ),
-    Case(
-        "a newer unfinished form adds a red flag",
-        [calm(authored=hours(5)), form(SADDLE, id="new", status="in-progress", authored=hours(1))],
-        "EMERGENCY",
-        CAUDA,
-        met="R01",
-    ),
-    Case(
-        "a newer unfinished form removes none",
-        [calm(SADDLE, authored=hours(5)), form(NO_RED_FLAG, id="new", status="in-progress", authored=hours(1))],
-        "EMERGENCY",
-        CAUDA,
-        met="R01",
-    ),
-    Case(
-        "an older unfinished form adds nothing of R04",
-        [form({"rf-night-sweats": "yes"}, id="old", status="in-progress", authored=hours(9)), calm(authored=hours(1))],
-        "ROUTINE",
-        "",
-        not_met="R04",
     ),
     Case(
         "a newest form in error is absent",
@@ -458,7 +431,6 @@ FORMS = [
         cannot_tell="R12 R20",
         messages=RESCREEN,
     ),
-    Case("stamped ten minutes after T", [calm(SADDLE, authored=hours(-1 / 6))], "EMERGENCY", CAUDA, met="R01"),
     Case("nobody known, no data", [patient()], "", "", status="success"),
 ]
 

@@ -31,7 +31,7 @@ from tests.criteria.cases.building import (
     weight,
     woman,
 )
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import (
     AFTER_RELIEF,
     CANCER,
@@ -132,16 +132,17 @@ CLOCKS = [
         met="R12 R20",
         no_messages="RED_FLAG_RESCREEN",
     ),
-    Case(
-        "a carried positive of thirteen days ago",
-        [calm(SADDLE, id="old", authored=f"{day(13)}T12:00:00+00:00"), calm()],
-        "EMERGENCY",
-        CAUDA,
-        met="R01",
-    ),
-    Case(
-        "a message of thirteen calendar days ago",
-        [calm(), message("I am numb between my legs", sent=f"{day(13)}T00:10:00+00:00")],
+    *alike(
+        {
+            "a carried positive of thirteen days ago": [
+                calm(SADDLE, id="old", authored=f"{day(13)}T12:00:00+00:00"),
+                calm(),
+            ],
+            "a message of thirteen calendar days ago": [
+                calm(),
+                message("I am numb between my legs", sent=f"{day(13)}T00:10:00+00:00"),
+            ],
+        },
         "EMERGENCY",
         CAUDA,
         met="R01",
@@ -178,16 +179,11 @@ SOURCES = [
         "",
         "",
     ),
-    Case(
-        "a carried positive against the newest form",
-        [calm(SADDLE, id="old", authored=hours(240)), calm()],
-        "EMERGENCY",
-        CAUDA,
-        flags="CONFLICT",
-    ),
-    Case(
-        "a message of yesterday, a form of today",
-        [calm(), message("I can't feel when I wipe", 24)],
+    *alike(
+        {
+            "a carried positive against the newest form": [calm(SADDLE, id="old", authored=hours(240)), calm()],
+            "a message of yesterday, a form of today": [calm(), message("I can't feel when I wipe", 24)],
+        },
         "EMERGENCY",
         CAUDA,
         flags="CONFLICT",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import calm, form
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import DEFICIT, EMERGENCY_WORDS, FEVER, STABLE_DEFICIT, weak
 
 R02 = [
@@ -19,45 +19,43 @@ R02 = [
     Case(
         "tingling on walking is no deficit", [calm({"nc-leg-pain-walking": "yes", "nc-tingling": "yes"})], not_met="R02"
     ),
-    Case(
-        "known foot drop for eight weeks, stable",
-        [weak(foot="right", onset="over-6-weeks", progress="same")],
+    *alike(
+        {
+            "known foot drop for eight weeks, stable": [weak(foot="right", onset="over-6-weeks", progress="same")],
+            "foot drop for long, better is stable": [weak(foot="right", onset="over-6-weeks", progress="better")],
+            "weak leg for weeks, same": [weak("one", onset="weeks", progress="same")],
+            "weak leg over six weeks, better": [weak("one", onset="over-6-weeks", progress="better")],
+        },
         "URGENT",
         STABLE_DEFICIT,
         met="R02",
     ),
-    Case(
-        "foot drop for long, better is stable",
-        [weak(foot="right", onset="over-6-weeks", progress="better")],
-        "URGENT",
-        STABLE_DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "foot drop for long, worse",
-        [weak(foot="right", onset="over-6-weeks", progress="worse")],
+    *alike(
+        {
+            "foot drop for long, worse": [weak(foot="right", onset="over-6-weeks", progress="worse")],
+            "foot drop for long, progress unsure": [weak(foot="right", onset="over-6-weeks", progress="unsure")],
+            "foot drop for long, progress blank": [weak(foot="right", onset="over-6-weeks")],
+            "foot drop for weeks, stable": [weak(foot="left", onset="weeks", progress="same")],
+            "foot drop, onset blank": [weak(foot="left")],
+            "foot drop sudden and same": [weak(foot="left", onset="sudden", progress="same")],
+            "foot drop days and worse": [weak(foot="left", onset="days", progress="worse")],
+            "weak leg sudden": [weak("one", onset="sudden", progress="same")],
+            "weak leg worse": [weak("one", onset="weeks", progress="worse")],
+            "weak leg over days": [weak("one", onset="days", progress="same")],
+            "weak leg, onset unsure": [weak("one", onset="unsure", progress="same")],
+            "weak leg, onset blank": [weak("one", progress="better")],
+            "weak leg, progress blank": [weak("one", onset="weeks")],
+            "weak leg, progress unsure": [weak("one", onset="over-6-weeks", progress="unsure")],
+            "sudden trouble walking alone": [calm({"rf-sudden-walking-difficulty": "yes"})],
+            "sudden trouble walking is never URGENT": [
+                weak(foot="left", onset="over-6-weeks", progress="same", **{"rf-sudden-walking-difficulty": "yes"})
+            ],
+            "an unfinished form raises": [form({"rf-foot-drop": "left"}, status="in-progress")],
+        },
         "SAME_DAY",
         DEFICIT,
         met="R02",
     ),
-    Case(
-        "foot drop for long, progress unsure",
-        [weak(foot="right", onset="over-6-weeks", progress="unsure")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "foot drop for long, progress blank", [weak(foot="right", onset="over-6-weeks")], "SAME_DAY", DEFICIT, met="R02"
-    ),
-    Case(
-        "foot drop for weeks, stable",
-        [weak(foot="left", onset="weeks", progress="same")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02",
-    ),
-    Case("foot drop, onset blank", [weak(foot="left")], "SAME_DAY", DEFICIT, met="R02"),
     Case(
         "foot drop sudden and worse",
         [weak(foot="left", onset="sudden", progress="worse")],
@@ -68,57 +66,10 @@ R02 = [
         messages=EMERGENCY_WORDS,
     ),
     Case(
-        "foot drop sudden and same",
-        [weak(foot="left", onset="sudden", progress="same")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "foot drop days and worse", [weak(foot="left", onset="days", progress="worse")], "SAME_DAY", DEFICIT, met="R02"
-    ),
-    Case(
         "weak leg sudden and worse",
         [weak("one", onset="sudden", progress="worse")],
         "EMERGENCY",
         "ED_REFERRAL:stat MRI_L_WO:stat SPINE_SURG_REFERRAL:stat",
-        met="R02",
-    ),
-    Case("weak leg sudden", [weak("one", onset="sudden", progress="same")], "SAME_DAY", DEFICIT, met="R02"),
-    Case("weak leg worse", [weak("one", onset="weeks", progress="worse")], "SAME_DAY", DEFICIT, met="R02"),
-    Case("weak leg over days", [weak("one", onset="days", progress="same")], "SAME_DAY", DEFICIT, met="R02"),
-    Case("weak leg, onset unsure", [weak("one", onset="unsure", progress="same")], "SAME_DAY", DEFICIT, met="R02"),
-    Case("weak leg, onset blank", [weak("one", progress="better")], "SAME_DAY", DEFICIT, met="R02"),
-    Case("weak leg, progress blank", [weak("one", onset="weeks")], "SAME_DAY", DEFICIT, met="R02"),
-    Case(
-        "weak leg, progress unsure",
-        [weak("one", onset="over-6-weeks", progress="unsure")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "weak leg for weeks, same",
-        [weak("one", onset="weeks", progress="same")],
-        "URGENT",
-        STABLE_DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "weak leg over six weeks, better",
-        [weak("one", onset="over-6-weeks", progress="better")],
-        "URGENT",
-        STABLE_DEFICIT,
-        met="R02",
-    ),
-    Case(
-        "sudden trouble walking alone", [calm({"rf-sudden-walking-difficulty": "yes"})], "SAME_DAY", DEFICIT, met="R02"
-    ),
-    Case(
-        "sudden trouble walking is never URGENT",
-        [weak(foot="left", onset="over-6-weeks", progress="same", **{"rf-sudden-walking-difficulty": "yes"})],
-        "SAME_DAY",
-        DEFICIT,
         met="R02",
     ),
     Case(
@@ -148,13 +99,6 @@ R02 = [
         cannot_tell="R02",
         flags="NEEDS_INFO_TIER2",
         no_flags="NEEDS_INFO",
-    ),
-    Case(
-        "an unfinished form raises",
-        [form({"rf-foot-drop": "left"}, status="in-progress")],
-        "SAME_DAY",
-        DEFICIT,
-        met="R02",
     ),
 ]
 

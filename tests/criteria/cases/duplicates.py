@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import LUMBAR_MRI, MRI_WWO, B, calm, day, hours, order, report, study
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import (
     ALONE,
     CANCER,
@@ -40,59 +40,49 @@ R16 = [
         )
         for status in ("revoked", "entered-in-error")
     ],
-    Case(
-        "an order by its key",
-        [calm(WISH), order("MRI_L_WO", day(5), system=f"{B}/CodeSystem/order-key")],
+    *alike(
+        {
+            "an order by its key": [calm(WISH), order("MRI_L_WO", day(5), system=f"{B}/CodeSystem/order-key")],
+            "an old stat order stops a routine one": [calm(WISH), order(LUMBAR_MRI, day(3), priority="stat")],
+            "an ImagingStudy counts": [calm(WISH), study(day(21))],
+        },
         "ROUTINE",
         "",
         flags="DUPLICATE_SUPPRESSED",
     ),
-    Case(
-        "an order for something else",
-        [calm(WISH), order("24972-2", day(5))],
+    *alike(
+        {
+            "an order for something else": [calm(WISH), order("24972-2", day(5))],
+            "a preliminary report does not": [calm(WISH), report(day(21), status="preliminary")],
+            "a report entered in error does not": [calm(WISH), report(day(21), status="entered-in-error")],
+        },
         "ROUTINE",
         "MRI_L_WO:routine",
         no_flags="DUPLICATE_SUPPRESSED",
     ),
-    Case("a routine order does not stop a stat one", [calm(SADDLE), order(LUMBAR_MRI, hours(2))], "EMERGENCY", CAUDA),
-    Case(
-        "a stat order of two hours ago does",
-        [calm(SADDLE), order(LUMBAR_MRI, hours(2), priority="stat")],
-        "EMERGENCY",
-        ALONE,
-        flags="DUPLICATE_SUPPRESSED",
-    ),
-    Case(
-        "a stat order of 23 hours ago does",
-        [calm(SADDLE), order(LUMBAR_MRI, hours(23), priority="stat")],
-        "EMERGENCY",
-        ALONE,
-        flags="DUPLICATE_SUPPRESSED",
-    ),
-    Case(
-        "a stat order of 24 hours ago does not",
-        [calm(SADDLE), order(LUMBAR_MRI, hours(24), priority="stat")],
+    *alike(
+        {
+            "a routine order does not stop a stat one": [calm(SADDLE), order(LUMBAR_MRI, hours(2))],
+            "a stat order of 24 hours ago does not": [calm(SADDLE), order(LUMBAR_MRI, hours(24), priority="stat")],
+            "a stat order of 25 hours ago does not": [calm(SADDLE), order(LUMBAR_MRI, hours(25), priority="stat")],
+        },
         "EMERGENCY",
         CAUDA,
     ),
-    Case(
-        "a stat order of 25 hours ago does not",
-        [calm(SADDLE), order(LUMBAR_MRI, hours(25), priority="stat")],
+    *alike(
+        {
+            "a stat order of two hours ago does": [calm(SADDLE), order(LUMBAR_MRI, hours(2), priority="stat")],
+            "a stat order of 23 hours ago does": [calm(SADDLE), order(LUMBAR_MRI, hours(23), priority="stat")],
+        },
         "EMERGENCY",
-        CAUDA,
+        ALONE,
+        flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
         "an old urgent order stops an urgent one",
         [calm(CANCER), order(MRI_WWO, day(3), priority="urgent")],
         "URGENT",
         URGENT_LABS,
-        flags="DUPLICATE_SUPPRESSED",
-    ),
-    Case(
-        "an old stat order stops a routine one",
-        [calm(WISH), order(LUMBAR_MRI, day(3), priority="stat")],
-        "ROUTINE",
-        "",
         flags="DUPLICATE_SUPPRESSED",
     ),
     Case(
@@ -104,17 +94,11 @@ R16 = [
         not_met="R11",
         flags="DUPLICATE_SUPPRESSED",
     ),
-    Case(
-        "MRI 21 days ago, nobody wants another",
-        [calm(), report(day(21))],
-        "ROUTINE",
-        "",
-        not_met="R16",
-        no_flags="DUPLICATE_SUPPRESSED",
-    ),
-    Case(
-        "an order for an MRI that nobody wants",
-        [calm(), order(LUMBAR_MRI, day(5))],
+    *alike(
+        {
+            "MRI 21 days ago, nobody wants another": [calm(), report(day(21))],
+            "an order for an MRI that nobody wants": [calm(), order(LUMBAR_MRI, day(5))],
+        },
         "ROUTINE",
         "",
         not_met="R16",
@@ -171,21 +155,6 @@ R16 = [
         )
         for code in ("24972-2", "24963-1")
     ],
-    Case("an ImagingStudy counts", [calm(WISH), study(day(21))], "ROUTINE", "", flags="DUPLICATE_SUPPRESSED"),
-    Case(
-        "a preliminary report does not",
-        [calm(WISH), report(day(21), status="preliminary")],
-        "ROUTINE",
-        "MRI_L_WO:routine",
-        no_flags="DUPLICATE_SUPPRESSED",
-    ),
-    Case(
-        "a report entered in error does not",
-        [calm(WISH), report(day(21), status="entered-in-error")],
-        "ROUTINE",
-        "MRI_L_WO:routine",
-        no_flags="DUPLICATE_SUPPRESSED",
-    ),
     Case("no date: the clinician sees both", [calm(WISH), report(None)], "ROUTINE", "MRI_L_WO:routine"),
     Case(
         "suppressed before it is swapped",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import SCT, calm, coding, condition, form, hours, woman
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import ALONE, CANCER, CAUDA, PACED, SADDLE, SWAP, SWAPPED, URGENT_LABS, WISH
 
 DEVICE = {"resourceType": "Device", "id": "pm", "type": coding(SCT, "424921004"), "patient": {"reference": "Patient/p"}}
@@ -25,9 +25,23 @@ R13 = [
         flags=SWAP,
         no_flags="MR_SCREEN_INCOMPLETE RADIOLOGY_CONSULT",
     ),
-    Case(
-        "pacemaker not conditional",
-        [calm(SADDLE | {"mr-pacemaker": "yes-not-conditional"})],
+    *alike(
+        {
+            "pacemaker not conditional": [calm(SADDLE | {"mr-pacemaker": "yes-not-conditional"})],
+            "conditional pacemaker and a clip": [
+                calm(SADDLE | {"mr-pacemaker": "yes-conditional", "mr-aneurysm-clip": "yes"})
+            ],
+            "a Condition counts like an answer": [calm(SADDLE), condition("441509002")],
+            "a device in use counts like an answer": [calm(SADDLE), DEVICE, IN_USE],
+            "a newer unfinished form adds a pacemaker": [
+                calm(SADDLE, authored=hours(5)),
+                form({"mr-pacemaker": "yes-unknown"}, status="in-progress", id="newer", authored=hours(1)),
+            ],
+            "a newer unfinished form takes none away": [
+                calm(PACED, authored=hours(5)),
+                form({"mr-pacemaker": "no"}, status="in-progress", id="newer", authored=hours(1)),
+            ],
+        },
         "EMERGENCY",
         SWAPPED,
         met="R13",
@@ -47,14 +61,6 @@ R13 = [
         no_flags="MR_UNSAFE_SWAP",
     ),
     Case(
-        "conditional pacemaker and a clip",
-        [calm(SADDLE | {"mr-pacemaker": "yes-conditional", "mr-aneurysm-clip": "yes"})],
-        "EMERGENCY",
-        SWAPPED,
-        met="R13",
-        flags=SWAP,
-    ),
-    Case(
         "all no",
         [calm(SADDLE)],
         "EMERGENCY",
@@ -71,17 +77,11 @@ R13 = [
         flags="MR_SCREEN_INCOMPLETE",
         no_flags="MR_UNSAFE_SWAP",
     ),
-    Case(
-        "pacemaker unsure",
-        [calm(SADDLE | {"mr-pacemaker": "unsure"})],
-        "EMERGENCY",
-        CAUDA,
-        met="R13",
-        flags="MR_SCREEN_INCOMPLETE",
-    ),
-    Case(
-        "one other item unsure",
-        [calm(SADDLE | {"mr-cochlear": "unsure"})],
+    *alike(
+        {
+            "pacemaker unsure": [calm(SADDLE | {"mr-pacemaker": "unsure"})],
+            "one other item unsure": [calm(SADDLE | {"mr-cochlear": "unsure"})],
+        },
         "EMERGENCY",
         CAUDA,
         met="R13",
@@ -123,19 +123,11 @@ R13 = [
         reviews=True,
         review_priority="stat",
     ),
-    Case(
-        "anticoagulant: radiology decides",
-        [calm(PACED | {"hx-anticoagulant": "yes"})],
-        "EMERGENCY",
-        ALONE,
-        met="R13",
-        flags="RADIOLOGY_CONSULT MR_SAFETY_REVIEW",
-        no_flags="MR_UNSAFE_SWAP",
-        review_priority="stat",
-    ),
-    Case(
-        "contrast allergy: radiology decides",
-        [calm(PACED | {"hx-contrast-allergy": "yes"})],
+    *alike(
+        {
+            "anticoagulant: radiology decides": [calm(PACED | {"hx-anticoagulant": "yes"})],
+            "contrast allergy: radiology decides": [calm(PACED | {"hx-contrast-allergy": "yes"})],
+        },
         "EMERGENCY",
         ALONE,
         met="R13",
@@ -167,44 +159,6 @@ R13 = [
         SWAPPED,
         met="R13",
         flags=f"{SWAP} RADIOLOGY_CONSULT",
-    ),
-    Case(
-        "a Condition counts like an answer",
-        [calm(SADDLE), condition("441509002")],
-        "EMERGENCY",
-        SWAPPED,
-        met="R13",
-        flags=SWAP,
-    ),
-    Case(
-        "a device in use counts like an answer",
-        [calm(SADDLE), DEVICE, IN_USE],
-        "EMERGENCY",
-        SWAPPED,
-        met="R13",
-        flags=SWAP,
-    ),
-    Case(
-        "a newer unfinished form adds a pacemaker",
-        [
-            calm(SADDLE, authored=hours(5)),
-            form({"mr-pacemaker": "yes-unknown"}, status="in-progress", id="newer", authored=hours(1)),
-        ],
-        "EMERGENCY",
-        SWAPPED,
-        met="R13",
-        flags=SWAP,
-    ),
-    Case(
-        "a newer unfinished form takes none away",
-        [
-            calm(PACED, authored=hours(5)),
-            form({"mr-pacemaker": "no"}, status="in-progress", id="newer", authored=hours(1)),
-        ],
-        "EMERGENCY",
-        SWAPPED,
-        met="R13",
-        flags=SWAP,
     ),
 ]
 

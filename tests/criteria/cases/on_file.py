@@ -15,7 +15,7 @@ from tests.criteria.cases.building import (
     thing,
     woman,
 )
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CANCER, CAUDA, NEW, PACED, SADDLE, SWAPPED
 
 FALL = {"rf-trauma": "minor", "ctx-pregnant": None}
@@ -93,25 +93,20 @@ NOT_PREGNANT = [
 
 HELD = "XR_L:urgent"
 PREGNANCY = [
-    Case(
-        "recorded a hundred days ago and still active",
-        [woman(), calm(FALL | {"rf-osteoporosis": "yes"}), condition("77386006", recordedDate=day(100))],
-        "URGENT",
-        "",
-        met="R05 R14",
-        flags="PREGNANCY RADIOLOGY_CONSULT",
-    ),
-    Case(
-        "recorded without a date",
-        [woman(), calm(FALL | {"rf-osteoporosis": "yes"}), condition("77386006")],
-        "URGENT",
-        "",
-        met="R05 R14",
-        flags="PREGNANCY RADIOLOGY_CONSULT",
-    ),
-    Case(
-        "recorded in a year that may lie inside",
-        [woman(), calm(FALL | {"rf-osteoporosis": "yes"}), condition("77386006", recordedDate="2024")],
+    *alike(
+        {
+            "recorded a hundred days ago and still active": [
+                woman(),
+                calm(FALL | {"rf-osteoporosis": "yes"}),
+                condition("77386006", recordedDate=day(100)),
+            ],
+            "recorded without a date": [woman(), calm(FALL | {"rf-osteoporosis": "yes"}), condition("77386006")],
+            "recorded in a year that may lie inside": [
+                woman(),
+                calm(FALL | {"rf-osteoporosis": "yes"}),
+                condition("77386006", recordedDate="2024"),
+            ],
+        },
         "URGENT",
         "",
         met="R05 R14",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.criteria.cases.building import SCT, XR_FLEXEXT, calm, day, man, order, patient, report, woman
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CLAUDICATION, EARLY, ROUTINE_LABS, VASCULAR, WISH
 
 R11 = [
@@ -15,24 +15,16 @@ R11 = [
     Case(
         "six weeks", [calm(WISH | {"hx-pt-weeks": "6.0"})], "ROUTINE", "MRI_L_WO:routine", met="R11", not_met="R12 R20"
     ),
-    Case(
-        "41 days",
-        [calm(WISH | {"hx-pt-weeks": "5.857142857"})],
+    *alike(
+        {
+            "41 days": [calm(WISH | {"hx-pt-weeks": "5.857142857"})],
+            "just under six weeks": [calm(WISH | {"hx-pt-weeks": "5.99999"})],
+            "three weeks": [calm(WISH | {"hx-pt-weeks": 3})],
+        },
         "ROUTINE",
         "PT_REFERRAL:routine",
         not_met="R11",
         met="R12 R20",
-    ),
-    Case(
-        "just under six weeks",
-        [calm(WISH | {"hx-pt-weeks": "5.99999"})],
-        "ROUTINE",
-        "PT_REFERRAL:routine",
-        not_met="R11",
-        met="R12 R20",
-    ),
-    Case(
-        "three weeks", [calm(WISH | {"hx-pt-weeks": 3})], "ROUTINE", "PT_REFERRAL:routine", not_met="R11", met="R12 R20"
     ),
     Case("does not want an intervention", [calm(CLAUDICATION)], "ROUTINE", "", not_met="R11"),
     Case("no longer there", [calm(WISH | {"ctx-symptoms-persisting-or-worse": "no"})], "ROUTINE", "", not_met="R11"),
@@ -53,18 +45,11 @@ R11 = [
         status="success",
         not_met="R41",
     ),
-    Case(
-        "wish unsure",
-        [calm(WISH | {"hx-wants-intervention": "unsure"})],
-        "ROUTINE",
-        "",
-        cannot_tell="R11",
-        flags="NEEDS_INFO",
-        status="success",
-    ),
-    Case(
-        "weeks and wish unknown",
-        [calm(WISH | {"hx-wants-intervention": None, "hx-pt-weeks": None})],
+    *alike(
+        {
+            "wish unsure": [calm(WISH | {"hx-wants-intervention": "unsure"})],
+            "weeks and wish unknown": [calm(WISH | {"hx-wants-intervention": None, "hx-pt-weeks": None})],
+        },
         "ROUTINE",
         "",
         cannot_tell="R11",
@@ -165,9 +150,14 @@ R11 = [
 
 R12 = [
     Case("two weeks", [calm(EARLY)], "ROUTINE", "PT_REFERRAL:routine", met="R12 R20", not_met="R11", only_flags=""),
-    Case(
-        "walking pain without back pain",
-        [calm(CLAUDICATION | EARLY | {"ctx-back-pain": "no"})],
+    *alike(
+        {
+            "walking pain without back pain": [calm(CLAUDICATION | EARLY | {"ctx-back-pain": "no"})],
+            "none yet": [calm({"hx-pt-weeks": 0})],
+            "a completed referral": [calm(EARLY), order("308447003", day(300), status="completed", system=SCT)],
+            "a revoked referral": [calm(EARLY), order("308447003", day(30), status="revoked", system=SCT)],
+            "form of thirty days ago": [calm(EARLY, authored=f"{day(30)}T12:00:00+00:00")],
+        },
         "ROUTINE",
         "PT_REFERRAL:routine",
         met="R12 R20",
@@ -176,7 +166,6 @@ R12 = [
         "neither back pain nor walking pain", [calm(EARLY | {"ctx-back-pain": "no"})], "ROUTINE", "", not_met="R12 R20"
     ),
     Case("six weeks", [calm({"hx-pt-weeks": 6})], "ROUTINE", "", not_met="R12 R20"),
-    Case("none yet", [calm({"hx-pt-weeks": 0})], "ROUTINE", "PT_REFERRAL:routine", met="R12 R20"),
     Case("weeks unknown", [calm({"hx-pt-weeks": None})], "ROUTINE", "", cannot_tell="R12 R20"),
     Case("a red flag", [calm(EARLY | {"rf-numbness-spread": "days"})], "SAME_DAY", "", not_met="R12 R20"),
     Case(
@@ -194,28 +183,7 @@ R12 = [
         met="R12",
         not_met="R20",
     ),
-    Case(
-        "a completed referral",
-        [calm(EARLY), order("308447003", day(300), status="completed", system=SCT)],
-        "ROUTINE",
-        "PT_REFERRAL:routine",
-        met="R12 R20",
-    ),
-    Case(
-        "a revoked referral",
-        [calm(EARLY), order("308447003", day(30), status="revoked", system=SCT)],
-        "ROUTINE",
-        "PT_REFERRAL:routine",
-        met="R12 R20",
-    ),
     Case("purely vascular", [man(50), calm(VASCULAR | EARLY)], "ROUTINE", "ABI:routine", met="R12 R18", not_met="R20"),
-    Case(
-        "form of thirty days ago",
-        [calm(EARLY, authored=f"{day(30)}T12:00:00+00:00")],
-        "ROUTINE",
-        "PT_REFERRAL:routine",
-        met="R12 R20",
-    ),
     Case(
         "form of 31 days ago",
         [calm(EARLY, authored=f"{day(31)}T12:00:00+00:00")],
@@ -228,32 +196,21 @@ R12 = [
 
 SLIP = {"hx-spondylolisthesis": "yes"}
 R09 = [
-    Case("known slip", [calm(SLIP)], "ROUTINE", "XR_L_FLEXEXT:routine", met="R09"),
-    Case("instability", [calm({"hx-instability": "yes"})], "ROUTINE", "XR_L_FLEXEXT:routine", met="R09"),
+    *alike(
+        {
+            "known slip": [calm(SLIP)],
+            "instability": [calm({"hx-instability": "yes"})],
+            "a report names a slip": [calm(), report(day(400), conclusion="274152003")],
+            "film twelve months ago exactly": [calm(SLIP), report("2024-06-18", XR_FLEXEXT)],
+            "another film does not count": [calm(SLIP), report(day(30), "24972-2")],
+        },
+        "ROUTINE",
+        "XR_L_FLEXEXT:routine",
+        met="R09",
+    ),
     Case("no slip", [calm()], "ROUTINE", "", not_met="R09"),
-    Case(
-        "a report names a slip",
-        [calm(), report(day(400), conclusion="274152003")],
-        "ROUTINE",
-        "XR_L_FLEXEXT:routine",
-        met="R09",
-    ),
     Case("such a film six months ago", [calm(SLIP), report(day(180), XR_FLEXEXT)], "ROUTINE", "", not_met="R09"),
-    Case(
-        "film twelve months ago exactly",
-        [calm(SLIP), report("2024-06-18", XR_FLEXEXT)],
-        "ROUTINE",
-        "XR_L_FLEXEXT:routine",
-        met="R09",
-    ),
     Case("film a day less ago", [calm(SLIP), report("2024-06-19", XR_FLEXEXT)], "ROUTINE", "", not_met="R09"),
-    Case(
-        "another film does not count",
-        [calm(SLIP), report(day(30), "24972-2")],
-        "ROUTINE",
-        "XR_L_FLEXEXT:routine",
-        met="R09",
-    ),
     Case(
         "unsure has no level",
         [calm({"hx-spondylolisthesis": "unsure"})],
@@ -296,23 +253,14 @@ R09 = [
 ]
 
 R17 = [
-    Case(
-        "diabetes and stocking numbness",
-        [calm(CLAUDICATION | {"hx-diabetes": "yes", "hx-stocking-numbness": "yes"})],
-        "ROUTINE",
-        "EMG_NCS:routine",
-        met="R17",
-    ),
-    Case(
-        "equivocal examination",
-        [calm(CLAUDICATION | {"exam-equivocal": "yes"})],
-        "ROUTINE",
-        "EMG_NCS:routine",
-        met="R17",
-    ),
-    Case(
-        "equivocal, radiculopathy",
-        [calm({"hx-radicular-leg-pain": "yes", "exam-equivocal": "yes"})],
+    *alike(
+        {
+            "diabetes and stocking numbness": [
+                calm(CLAUDICATION | {"hx-diabetes": "yes", "hx-stocking-numbness": "yes"})
+            ],
+            "equivocal examination": [calm(CLAUDICATION | {"exam-equivocal": "yes"})],
+            "equivocal, radiculopathy": [calm({"hx-radicular-leg-pain": "yes", "exam-equivocal": "yes"})],
+        },
         "ROUTINE",
         "EMG_NCS:routine",
         met="R17",

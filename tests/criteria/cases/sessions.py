@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import calm, levels, pain, pains, session, walk
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 
 R32 = [
     Case(
@@ -124,17 +124,11 @@ R34 = [
         no_messages=STOP,
     ),
     Case("unchanged", [calm(), levels(2, 2, 3), levels(2, 2, 1)], "ROUTINE", "", not_met="R34", no_messages=STOP),
-    Case(
-        "once only: advice",
-        [calm(), levels(2, 2, 3), levels(2, 3, 1)],
-        "ROUTINE",
-        "",
-        messages=STOP,
-        no_flags="PERIPHERALISATION",
-    ),
-    Case(
-        "a single session: advice",
-        [calm(), levels(0, 1, 1)],
+    *alike(
+        {
+            "once only: advice": [calm(), levels(2, 2, 3), levels(2, 3, 1)],
+            "a single session: advice": [calm(), levels(0, 1, 1)],
+        },
         "ROUTINE",
         "",
         messages=STOP,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.criteria.cases.building import STENOSIS, calm, day, injection, report, temperature, woman
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import AFTER_RELIEF, SEEN_STENOSIS, WANTS_INJECTION, WANTS_SURGERY
 
 LEAP = datetime(2024, 2, 29, 12, 0, tzinfo=UTC)
@@ -101,23 +101,34 @@ R21 = [
         flags="ESI_CAP_REACHED",
         at=LEAP,
     ),
-    Case(
-        "thirteen days after the last",
-        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(13))],
+    *alike(
+        {
+            "thirteen days after the last": [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(13))],
+            "little relief of the last": [wants(hx_last_esi_relief="lt50"), SEEN_STENOSIS, injection(day(100))],
+            "short relief of the last": [wants(hx_last_esi_relief="ge50-lt3mo"), SEEN_STENOSIS, injection(day(100))],
+            "does not want one": [wants(hx_wants_injection="no"), SEEN_STENOSIS],
+            "no leg pain from a root": [wants(hx_radicular_leg_pain="no"), SEEN_STENOSIS],
+            "under four weeks of pain": [wants(ctx_duration_weeks=("3.9", "wk")), SEEN_STENOSIS],
+            "no imaging": [wants()],
+            "imaging without stenosis": [wants(), report(day(200))],
+            "imaging entered in error": [wants(), report(day(200), conclusion=STENOSIS, status="entered-in-error")],
+            "blood thinner": [wants(hx_anticoagulant="yes"), SEEN_STENOSIS],
+            "pregnant": [woman(), wants(ctx_pregnant="pregnant"), SEEN_STENOSIS],
+        },
         "ROUTINE",
         "",
         not_met="R21",
     ),
-    Case(
-        "fourteen days after the last",
-        [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(14))],
-        "ROUTINE",
-        "ESI:routine",
-        met="R21",
-    ),
-    Case(
-        "one planned, not done",
-        [wants(), SEEN_STENOSIS, injection(day(20), status="not-done")],
+    *alike(
+        {
+            "fourteen days after the last": [calm(AFTER_RELIEF), SEEN_STENOSIS, injection(day(14))],
+            "one planned, not done": [wants(), SEEN_STENOSIS, injection(day(20), status="not-done")],
+            "no injection on file, relief skipped": [wants(hx_last_esi_relief=None), SEEN_STENOSIS],
+            "four weeks of pain": [wants(ctx_duration_weeks=(4, "wk")), SEEN_STENOSIS],
+            "28 days of pain": [wants(ctx_duration_weeks=(28, "d")), SEEN_STENOSIS],
+            "six weeks of physiotherapy": [wants(hx_pt_weeks=6), SEEN_STENOSIS],
+            "not pregnant": [woman(), wants(), SEEN_STENOSIS],
+        },
         "ROUTINE",
         "ESI:routine",
         met="R21",
@@ -136,56 +147,18 @@ R21 = [
         met="R21",
         no_flags="ESI_CAP_REACHED",
     ),
-    Case(
-        "little relief of the last",
-        [wants(hx_last_esi_relief="lt50"), SEEN_STENOSIS, injection(day(100))],
-        "ROUTINE",
-        "",
-        not_met="R21",
-    ),
-    Case(
-        "short relief of the last",
-        [wants(hx_last_esi_relief="ge50-lt3mo"), SEEN_STENOSIS, injection(day(100))],
-        "ROUTINE",
-        "",
-        not_met="R21",
-    ),
-    Case(
-        "relief of the last unknown",
-        [wants(hx_last_esi_relief="unsure"), SEEN_STENOSIS, injection(day(100))],
+    *alike(
+        {
+            "relief of the last unknown": [wants(hx_last_esi_relief="unsure"), SEEN_STENOSIS, injection(day(100))],
+            "relief told, no injection on file": [wants(hx_last_esi_relief="ge50-ge3mo"), SEEN_STENOSIS],
+            "wish unsure": [wants(hx_wants_injection="unsure"), SEEN_STENOSIS],
+            "a red flag unknown": [wants(rf_night_sweats="unsure"), SEEN_STENOSIS],
+            "blood thinner unsure": [wants(hx_anticoagulant="unsure"), SEEN_STENOSIS],
+        },
         "ROUTINE",
         "",
         cannot_tell="R21",
     ),
-    Case(
-        "relief told, no injection on file",
-        [wants(hx_last_esi_relief="ge50-ge3mo"), SEEN_STENOSIS],
-        "ROUTINE",
-        "",
-        cannot_tell="R21",
-    ),
-    Case(
-        "no injection on file, relief skipped",
-        [wants(hx_last_esi_relief=None), SEEN_STENOSIS],
-        "ROUTINE",
-        "ESI:routine",
-        met="R21",
-    ),
-    Case("does not want one", [wants(hx_wants_injection="no"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
-    Case("wish unsure", [wants(hx_wants_injection="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
-    Case("no leg pain from a root", [wants(hx_radicular_leg_pain="no"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
-    Case(
-        "four weeks of pain", [wants(ctx_duration_weeks=(4, "wk")), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"
-    ),
-    Case(
-        "under four weeks of pain",
-        [wants(ctx_duration_weeks=("3.9", "wk")), SEEN_STENOSIS],
-        "ROUTINE",
-        "",
-        not_met="R21",
-    ),
-    Case("28 days of pain", [wants(ctx_duration_weeks=(28, "d")), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
-    Case("six weeks of physiotherapy", [wants(hx_pt_weeks=6), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
     Case(
         "under six weeks of physiotherapy",
         [wants(hx_pt_weeks="5.9"), SEEN_STENOSIS],
@@ -193,21 +166,7 @@ R21 = [
         "PT_REFERRAL:routine",
         not_met="R21",
     ),
-    Case("no imaging", [wants()], "ROUTINE", "", not_met="R21"),
-    Case("imaging without stenosis", [wants(), report(day(200))], "ROUTINE", "", not_met="R21"),
-    Case(
-        "imaging entered in error",
-        [wants(), report(day(200), conclusion=STENOSIS, status="entered-in-error")],
-        "ROUTINE",
-        "",
-        not_met="R21",
-    ),
     Case("fever", [wants(), SEEN_STENOSIS, temperature("38.6")], "SAME_DAY", not_met="R21"),
-    Case("a red flag unknown", [wants(rf_night_sweats="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
-    Case("blood thinner", [wants(hx_anticoagulant="yes"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
-    Case("blood thinner unsure", [wants(hx_anticoagulant="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R21"),
-    Case("pregnant", [woman(), wants(ctx_pregnant="pregnant"), SEEN_STENOSIS], "ROUTINE", "", not_met="R21"),
-    Case("not pregnant", [woman(), wants(), SEEN_STENOSIS], "ROUTINE", "ESI:routine", met="R21"),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.criteria.cases.building import calm, distance, month_of_steps, series, session
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 
 R30 = [
     Case(
@@ -31,17 +31,16 @@ R30 = [
     Case("1000 to 850.001", [calm(), series([1000] * 7, ["850.001"] * 4)], "ROUTINE", "", not_met="R30"),
     Case("1000 to 850", [calm(), series([1000] * 7, [850] * 4)], "SOON", "", met="R30", flags="WALKING_DECLINE"),
     Case("longer than before", [calm(), series([1000] * 7, [1300] * 4)], "ROUTINE", "", not_met="R30"),
-    Case(
-        "six days of baseline",
-        [calm(), series([1000] * 6, [500] * 4)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
-    Case(
-        "three current days",
-        [calm(), series([1000] * 7, [500] * 3)],
+    *alike(
+        {
+            "six days of baseline": [calm(), series([1000] * 6, [500] * 4)],
+            "three current days": [calm(), series([1000] * 7, [500] * 3)],
+            "a baseline of nothing": [calm(), series([0] * 7, [0] * 4)],
+            "day 0 is not used": [calm(), series([1000] * 7, [800] * 3), distance(800, 0)],
+            "two devices are not mixed": [calm(), series([1000] * 7, []), series([], [800] * 4, device="Device/b")],
+            "six days of steps": [calm(), month_of_steps([8000] * 6, [6000] * 4)],
+            "three current days of steps": [calm(), month_of_steps([8000] * 7, [6000] * 3)],
+        },
         "ROUTINE",
         "",
         cannot_tell="R30",
@@ -62,74 +61,41 @@ R30 = [
         "",
         not_met="R30",
     ),
-    Case(
-        "an even number: the mean of the middle two",
-        [calm(), series([1000] * 7, [800, 800, 900, 900])],
+    *alike(
+        {
+            "an even number: the mean of the middle two": [calm(), series([1000] * 7, [800, 800, 900, 900])],
+            "day 28 is used": [
+                calm(),
+                [distance(1000, back) for back in range(22, 29)],
+                [distance(800, back) for back in range(1, 5)],
+            ],
+            "day 7 is used": [calm(), series([1000] * 7, []), [distance(800, back) for back in range(4, 8)]],
+            "kilometres and metres": [calm(), series([1] * 7, [], unit="km"), series([], [800] * 4)],
+            "feet and metres": [calm(), series([1000] * 7, []), series([], ["2624"] * 4, unit="[ft_i]")],
+        },
         "SOON",
         "",
         met="R30",
     ),
-    Case(
-        "a baseline of nothing",
-        [calm(), series([0] * 7, [0] * 4)],
+    *alike(
+        {
+            "days 8 to 14 are not used": [calm(), series([1000] * 7, [800] * 3), distance(800, 8), distance(800, 14)],
+            "day 29 is not": [
+                calm(),
+                [distance(1000, back) for back in range(23, 30)],
+                [distance(800, back) for back in range(1, 5)],
+            ],
+            "steps and distance are not mixed": [calm(), series([1000] * 7, []), month_of_steps([], [500] * 4)],
+            "entered in error is ignored": [
+                calm(),
+                series([1000] * 7, [800] * 3),
+                distance(800, 4, status="entered-in-error"),
+            ],
+            "a comparator is ignored": [calm(), series([1000] * 7, [800] * 3), distance(800, 4, comparator="<")],
+        },
         "ROUTINE",
         "",
         cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
-    Case(
-        "day 0 is not used",
-        [calm(), series([1000] * 7, [800] * 3), distance(800, 0)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
-    Case(
-        "days 8 to 14 are not used",
-        [calm(), series([1000] * 7, [800] * 3), distance(800, 8), distance(800, 14)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-    ),
-    Case(
-        "day 28 is used",
-        [calm(), [distance(1000, back) for back in range(22, 29)], [distance(800, back) for back in range(1, 5)]],
-        "SOON",
-        "",
-        met="R30",
-    ),
-    Case(
-        "day 29 is not",
-        [calm(), [distance(1000, back) for back in range(23, 30)], [distance(800, back) for back in range(1, 5)]],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-    ),
-    Case(
-        "day 7 is used",
-        [calm(), series([1000] * 7, []), [distance(800, back) for back in range(4, 8)]],
-        "SOON",
-        "",
-        met="R30",
-    ),
-    Case(
-        "two devices are not mixed",
-        [calm(), series([1000] * 7, []), series([], [800] * 4, device="Device/b")],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
-    Case(
-        "kilometres and metres", [calm(), series([1] * 7, [], unit="km"), series([], [800] * 4)], "SOON", "", met="R30"
-    ),
-    Case(
-        "feet and metres",
-        [calm(), series([1000] * 7, []), series([], ["2624"] * 4, unit="[ft_i]")],
-        "SOON",
-        "",
-        met="R30",
     ),
     Case(
         "an unknown unit",
@@ -146,44 +112,7 @@ R30 = [
         met="R30",
         flags="WALKING_DECLINE",
     ),
-    Case(
-        "six days of steps",
-        [calm(), month_of_steps([8000] * 6, [6000] * 4)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
-    Case(
-        "three current days of steps",
-        [calm(), month_of_steps([8000] * 7, [6000] * 3)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-        flags="INSUFFICIENT_DATA",
-    ),
     Case("steps fall by less", [calm(), month_of_steps([8000] * 7, [6801] * 4)], "ROUTINE", "", not_met="R30"),
-    Case(
-        "steps and distance are not mixed",
-        [calm(), series([1000] * 7, []), month_of_steps([], [500] * 4)],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-    ),
-    Case(
-        "entered in error is ignored",
-        [calm(), series([1000] * 7, [800] * 3), distance(800, 4, status="entered-in-error")],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-    ),
-    Case(
-        "a comparator is ignored",
-        [calm(), series([1000] * 7, [800] * 3), distance(800, 4, comparator="<")],
-        "ROUTINE",
-        "",
-        cannot_tell="R30",
-    ),
     Case("without a form", [series([1000] * 7, [800] * 4)], "SOON", "", met="R30", flags="WALKING_DECLINE"),
     Case(
         "days are those of the tenant",

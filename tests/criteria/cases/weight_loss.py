@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.criteria.cases.building import calm, day, weight
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import ROUTINE_LABS
 
 SILENT = {"rf-weight-loss": None}
@@ -53,81 +53,50 @@ R31 = [
         met="R31",
         flags="WEIGHT_LOSS",
     ),
-    Case(
-        "180 to 171.1 lb",
-        [calm(SILENT), weight(180, AGO, "[lb_av]"), weight("171.1", NOW, "[lb_av]")],
+    *alike(
+        {
+            "180 to 171.1 lb": [calm(SILENT), weight(180, AGO, "[lb_av]"), weight("171.1", NOW, "[lb_av]")],
+            "lb and kg: a hair less": [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825504", NOW)],
+            "gained": [calm(SILENT), weight(80, AGO), weight(84, NOW)],
+            "the older window comes first": [calm(SILENT), weight(76, day(250)), weight(80, day(60)), weight(75, NOW)],
+            "27 days ago is in none": [calm(), weight(80, day(27)), weight(75, day(2))],
+            "twelve months ago exactly is in none": [calm(), weight(80, "2024-06-18"), weight(70, NOW)],
+            "30 days ago is not now": [calm(), weight(80, AGO), weight(75, day(30))],
+            "the latest is now": [calm(SILENT), weight(80, AGO), weight(75, day(20)), weight(79, day(2))],
+            "entered in error": [calm(), weight(80, AGO), weight(70, NOW, status="entered-in-error")],
+        },
         "ROUTINE",
         "",
         not_met="R31",
     ),
-    Case(
-        "lb and kg: 5 percent exactly",
-        [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825503", NOW)],
+    *alike(
+        {
+            "lb and kg: 5 percent exactly": [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825503", NOW)],
+            "the highest of the reference window": [
+                calm(SILENT),
+                weight(77, day(300)),
+                weight(80, day(250)),
+                weight(75, NOW),
+            ],
+            "else the younger window": [calm(SILENT), weight(80, day(60)), weight(75, NOW)],
+            "182 days ago is in the older window": [
+                calm(SILENT),
+                weight(80, day(182)),
+                weight(70, day(60)),
+                weight(75, NOW),
+            ],
+            "28 days ago is in the younger window": [calm(SILENT), weight(80, day(28)), weight(75, day(2))],
+            "29 days ago is now": [calm(SILENT), weight(80, AGO), weight(75, day(29))],
+        },
         "SOON",
         ROUTINE_LABS,
         met="R31",
-    ),
-    Case(
-        "lb and kg: a hair less",
-        [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825504", NOW)],
-        "ROUTINE",
-        "",
-        not_met="R31",
-    ),
-    Case("gained", [calm(SILENT), weight(80, AGO), weight(84, NOW)], "ROUTINE", "", not_met="R31"),
-    Case(
-        "the highest of the reference window",
-        [calm(SILENT), weight(77, day(300)), weight(80, day(250)), weight(75, NOW)],
-        "SOON",
-        ROUTINE_LABS,
-        met="R31",
-    ),
-    Case(
-        "the older window comes first",
-        [calm(SILENT), weight(76, day(250)), weight(80, day(60)), weight(75, NOW)],
-        "ROUTINE",
-        "",
-        not_met="R31",
-    ),
-    Case(
-        "else the younger window", [calm(SILENT), weight(80, day(60)), weight(75, NOW)], "SOON", ROUTINE_LABS, met="R31"
-    ),
-    Case(
-        "182 days ago is in the older window",
-        [calm(SILENT), weight(80, day(182)), weight(70, day(60)), weight(75, NOW)],
-        "SOON",
-        ROUTINE_LABS,
-        met="R31",
-    ),
-    Case(
-        "28 days ago is in the younger window",
-        [calm(SILENT), weight(80, day(28)), weight(75, day(2))],
-        "SOON",
-        ROUTINE_LABS,
-        met="R31",
-    ),
-    Case("27 days ago is in none", [calm(), weight(80, day(27)), weight(75, day(2))], "ROUTINE", "", not_met="R31"),
-    Case(
-        "twelve months ago exactly is in none",
-        [calm(), weight(80, "2024-06-18"), weight(70, NOW)],
-        "ROUTINE",
-        "",
-        not_met="R31",
     ),
     Case(
         "a day less is in the older window",
         [calm(SILENT), weight(80, "2024-06-19"), weight(70, NOW)],
         "URGENT",
         met="R31",
-    ),
-    Case("29 days ago is now", [calm(SILENT), weight(80, AGO), weight(75, day(29))], "SOON", ROUTINE_LABS, met="R31"),
-    Case("30 days ago is not now", [calm(), weight(80, AGO), weight(75, day(30))], "ROUTINE", "", not_met="R31"),
-    Case(
-        "the latest is now",
-        [calm(SILENT), weight(80, AGO), weight(75, day(20)), weight(79, day(2))],
-        "ROUTINE",
-        "",
-        not_met="R31",
     ),
     Case(
         "one weight, the form silent",
@@ -214,13 +183,6 @@ R31 = [
         no_flags="WEIGHT_LOSS",
     ),
     Case("comparator", [calm(), weight(80, AGO), weight(70, NOW, comparator="<")], orders="", no_flags="WEIGHT_LOSS"),
-    Case(
-        "entered in error",
-        [calm(), weight(80, AGO), weight(70, NOW, status="entered-in-error")],
-        "ROUTINE",
-        "",
-        not_met="R31",
-    ),
     Case("only a month as date", [calm(), weight(80, AGO), weight(70, "2025-06")], orders="", no_flags="WEIGHT_LOSS"),
 ]
 
