@@ -14,6 +14,7 @@ from operator import eq
 from typing import Any
 
 from fhir_svc.errors import Issues, Unprocessable
+from fhir_svc.orders.definitions import Ladder
 from fhir_svc.orders.states import By, Resource, fresh, moment
 from fhir_svc.orders.terms import system
 from fhir_svc.orders.transitions import require_order, require_task
@@ -45,6 +46,15 @@ def revised(
     if new == fresh(draft):
         raise Unprocessable("Nothing was changed.", error="nothing-changed", expression="ServiceRequest")
     return new, fresh(task) | {"status": task_status, "lastModified": moment(at), "priority": new["priority"]}
+
+
+def hastened(task: Json, was: Json, ladder: Ladder, at: datetime) -> Resource:
+    """The revised Task with the time that its priority gives from now on, where that ends before the time it had."""
+    due = ladder.deadline(task["priority"], None, at) if task["priority"] != was.get("priority") else None
+    end = task.get("restriction", {}).get("period", {}).get("end")
+    if due is None or (end is not None and datetime.fromisoformat(end) <= due):
+        return dict(task)
+    return {**task, "restriction": {**task.get("restriction", {}), "period": {"end": moment(due)}}}
 
 
 def _fixed(draft: Json, change: Json) -> Iterator[str]:

@@ -229,6 +229,11 @@ class Session:
         assert answer.status_code == 200, answer.data
         return values(answer)
 
+    def revise(self, draft, etag=1, **change):
+        """Change these elements of a draft."""
+        parameter = {"name": "draft", "resource": {"resourceType": "ServiceRequest"} | change}
+        return self.act(f"ServiceRequest/{draft}/$revise", parameter, etag=etag)
+
     def sign(self, draft, digest, *parameters, etag=1):
         given = [{"name": "digest", "valueString": digest}, {"name": "meaning", "valueCode": "approval"}]
         return self.act(f"ServiceRequest/{draft}/$sign", *given, *parameters, etag=etag)

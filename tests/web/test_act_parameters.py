@@ -232,15 +232,10 @@ def test_a_draft_that_is_not_stat_takes_no_override_even_where_nothing_is_open(w
     assert ward.read("ServiceRequest", draft).content["status"] == "draft"
 
 
-def revise(session, draft, etag=1, **change):
-    parameter = {"name": "draft", "resource": {"resourceType": "ServiceRequest"} | change}
-    return session.act(f"ServiceRequest/{draft}/$revise", parameter, etag=etag)
-
-
 @pytest.mark.parametrize("drafted", ["routine", "urgent", "asap"])
 def test_a_priority_raised_by_hand_lifts_no_open_check(ward, drafted):
     draft, session = ward.draft(priority=drafted, blockers=("mr-screening",)), ward.session()
-    assert revise(session, draft, priority="stat").status_code == 200
+    assert session.revise(draft, priority="stat").status_code == 200
     answer = session.sign(draft, digest_of(session, draft, 2), override("mr-screening"), etag=2)
     assert (answer.status_code, codes(answer)) == (422, ["mr-screening"])
     assert "criteria made stat" in answer.json["issue"][0]["details"]["text"]
@@ -252,15 +247,15 @@ def test_a_priority_raised_by_hand_lifts_no_open_check(ward, drafted):
 
 def test_a_stat_draft_that_was_lowered_and_raised_again_is_the_criterias_own(ward):
     draft, session = ward.draft(blockers=("mr-screening",)), ward.session()
-    assert revise(session, draft, priority="urgent").status_code == 200
-    assert revise(session, draft, etag=2, priority="stat").status_code == 200
+    assert session.revise(draft, priority="urgent").status_code == 200
+    assert session.revise(draft, etag=2, priority="stat").status_code == 200
     answer = session.sign(draft, digest_of(session, draft, 3), override("mr-screening"), etag=3)
     assert answer.status_code == 200
 
 
 def test_a_check_that_was_answered_opens_a_draft_that_was_raised_by_hand(ward):
     draft, session = ward.draft(priority="routine", blockers=("mr-screening",)), ward.session()
-    assert revise(session, draft, priority="stat").status_code == 200
+    assert session.revise(draft, priority="stat").status_code == 200
     answered = session.act(f"ServiceRequest/{draft}/$record-screening", {"name": "mr", "valueCode": "no"}, etag=2)
     assert answered.status_code == 200
     assert session.sign(draft, digest_of(session, draft, 3), etag=3).status_code == 200
@@ -273,7 +268,7 @@ def test_a_revision_that_changes_nothing_is_refused(ward):
     draft, session = ward.draft(), ward.session()
     whole = session.browser.get(f"/fhir/ServiceRequest/{draft}").json
     for change in (whole, {"priority": "stat"}, {"code": whole["code"]}, {"note": whole["note"]}, {}):
-        answer = revise(session, draft, **change)
+        answer = session.revise(draft, **change)
         assert (answer.status_code, codes(answer)) == (422, ["nothing-changed"])
     assert ward.read("ServiceRequest", draft).version == 1
     assert ward.find("Provenance", target=f"ServiceRequest/{draft}") == []
@@ -282,7 +277,7 @@ def test_a_revision_that_changes_nothing_is_refused(ward):
 def test_the_whole_draft_as_read_may_come_back_with_its_changes(ward):
     draft, session = ward.draft(), ward.session()
     whole = session.browser.get(f"/fhir/ServiceRequest/{draft}").json
-    answer = revise(session, draft, **whole | {"priority": "asap"})
+    answer = session.revise(draft, **whole | {"priority": "asap"})
     assert (answer.status_code, answer.json["priority"]) == (200, "asap")
     changed = {name for name in answer.json if answer.json[name] != whole.get(name)}
     assert changed == {"priority", "meta"}
@@ -303,14 +298,14 @@ def test_the_whole_draft_as_read_may_come_back_with_its_changes(ward):
 )
 def test_an_element_that_cannot_be_revised_is_named(ward, change):
     draft, session = ward.draft(), ward.session()
-    answer = revise(session, draft, priority="asap", **change)
+    answer = session.revise(draft, priority="asap", **change)
     assert (answer.status_code, set(codes(answer))) == (422, {"revision"})
     assert f"Parameters.parameter[0].resource.{next(iter(change))}" in where(answer)
     assert ward.read("ServiceRequest", draft).version == 1
 
 
 def test_every_element_that_cannot_be_revised_is_named_at_once(ward):
-    answer = revise(ward.session(), ward.draft(), status="active", intent="plan", priority="asap")
+    answer = ward.session().revise(ward.draft(), status="active", intent="plan", priority="asap")
     assert sorted(where(answer)) == [f"Parameters.parameter[0].resource.{name}" for name in ("intent", "status")]
 
 
@@ -334,7 +329,7 @@ OWN = {"system": LOINC, "code": "30679-5"}
 )
 def test_a_code_outside_the_orders_value_set_is_refused(ward, code):
     draft, session = ward.draft(), ward.session()
-    answer = revise(session, draft, priority="asap", code=code)
+    answer = session.revise(draft, priority="asap", code=code)
     assert (answer.status_code, codes(answer)) == (422, ["order-code"])
     assert where(answer)[0].startswith("Parameters.parameter[0].resource.code")
     assert ward.read("ServiceRequest", draft).version == 1
@@ -342,7 +337,7 @@ def test_a_code_outside_the_orders_value_set_is_refused(ward, code):
 
 @pytest.mark.parametrize("code", [{"coding": [OTHER]}, {"coding": [OTHER, KEY], "text": "MRI of the lumbar spine"}])
 def test_another_code_of_the_value_set_brings_its_own_words_and_keeps_the_order_key(ward, code):
-    answer = revise(ward.session(), ward.draft(), code=code)
+    answer = ward.session().revise(ward.draft(), code=code)
     assert answer.status_code == 200, answer.data
     assert answer.json["code"] == {"coding": [OTHER | {"display": "MR Lumbar spine"}, KEY], "text": "MR Lumbar spine"}
 
@@ -352,7 +347,7 @@ def test_another_code_of_the_value_set_brings_its_own_words_and_keeps_the_order_
 )
 def test_a_performer_is_named_plainly(ward, reference):
     draft, session = ward.draft(), ward.session()
-    answer = revise(session, draft, performer=[{"display": "Radiology"}, {"reference": reference}])
+    answer = session.revise(draft, performer=[{"display": "Radiology"}, {"reference": reference}])
     assert answer.status_code in {400, 422}
     assert where(answer) == ["Parameters.parameter[0].resource.performer[1].reference"]
     assert ward.read("ServiceRequest", draft).version == 1
@@ -371,7 +366,7 @@ def test_a_performer_is_named_plainly(ward, reference):
 def test_a_plain_performer_is_taken_and_what_results_is_valid(ward, built, performer):
     draft, session = ward.draft(), ward.session()
     note = [{"text": "Claustrophobic"}, {"text": "Claustrophobic"}]
-    answer = revise(session, draft, performer=[performer], note=note)
+    answer = session.revise(draft, performer=[performer], note=note)
     assert (answer.status_code, answer.json["performer"]) == (200, [performer])
     assert [each["text"] for each in answer.json["note"][1:]] == ["Claustrophobic"]
     assert session.sign(draft, digest_of(session, draft, 2), etag=2).status_code == 200
@@ -396,6 +391,6 @@ def test_a_draft_as_the_criteria_write_it_may_come_back_whole(ward):
         ward.store(draft)
         ward.task("approve", local, guidance, priority=draft["priority"])
         whole = session.browser.get(f"/fhir/{local}").json
-        assert codes(revise(session, draft["id"], **whole)) == ["nothing-changed"]
-        noted = revise(session, draft["id"], **whole | {"note": [*whole["note"], {"text": "Seen"}]})
+        assert codes(session.revise(draft["id"], **whole)) == ["nothing-changed"]
+        noted = session.revise(draft["id"], **whole | {"note": [*whole["note"], {"text": "Seen"}]})
         assert (noted.status_code, noted.json["note"][:-1]) == (200, whole["note"])

@@ -1,10 +1,16 @@
 """What physicians may do to drafts, through the FHIR operations; each case on a real database."""
 
+from datetime import datetime, timedelta
+
 import pytest
+from sqlalchemy import select
 
 from fhir_svc.store import accounts, audit
+from fhir_svc.store.tables import work
 from tests.web.cast import codes
-from tests.web.drafting import B, Ward, values
+from tests.web.drafting import B, Ward, now, values
+
+STAT = timedelta(minutes=15)
 
 DRAFT_ACTS = {
     "$prepare-signature": [],
@@ -253,6 +259,40 @@ def test_nothing_else_can_be_revised(ward, change):
     parameter = {"name": "draft", "resource": {"resourceType": "ServiceRequest"} | change}
     assert ward.session().act(f"ServiceRequest/{draft}/$revise", parameter, etag=1).status_code == 422
     assert ward.read("ServiceRequest", draft).version == 1
+
+
+@pytest.mark.parametrize(("drafted", "due"), [("routine", 40_000), ("asap", 200)])
+def test_a_draft_raised_to_stat_is_due_and_called_out_as_one(ward, drafted, due):
+    draft, began = ward.draft(priority=drafted, due=due), now()
+    assert ward.session().revise(draft, priority="stat").status_code == 200
+    task = ward.task_of(draft)
+    end = datetime.fromisoformat(task.content["restriction"]["period"]["end"])
+    assert began + STAT - timedelta(seconds=1) <= end <= now() + STAT
+    assert calls(ward, task.id) == [end]
+
+
+@pytest.mark.parametrize(
+    ("drafted", "due", "change"),
+    [
+        ("stat", 10, {"priority": "routine"}),
+        ("routine", 5, {"priority": "urgent"}),
+        ("routine", 400_000, {"note": [{"text": "Seen"}]}),
+        ("stat", 10, {"note": [{"text": "Seen"}]}),
+    ],
+)
+def test_a_revision_that_does_not_hasten_leaves_the_time_as_it_was(ward, drafted, due, change):
+    draft = ward.draft(priority=drafted, due=due)
+    before = ward.task_of(draft).content["restriction"]
+    assert ward.session().revise(draft, **change).status_code == 200
+    assert ward.task_of(draft).content["restriction"] == before
+    assert calls(ward, ward.task_of(draft).id) == []
+
+
+def calls(ward, task):
+    """When the work of calling out for this Task is due."""
+    query = select(work.c.not_before).where(work.c.kind == "escalate", work.c.subject == task)
+    with ward.house.database.reading() as tx:
+        return list(tx.execute(query).scalars())
 
 
 # -- screening

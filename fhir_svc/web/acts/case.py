@@ -15,7 +15,8 @@ from typing import Any, Final
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unprocessable
-from fhir_svc.orders import states, transitions
+from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders import escalation, states, transitions
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
 from fhir_svc.store import resources, work
@@ -170,6 +171,14 @@ def create(tx: Connection, tenant: str, case: Case, resource: Mapping[str, Any])
     """Store a new resource of ours about the case's patient."""
     resources.create(tx, tenant, dict(resource), patient=case.patient or None, ours=True)
     return _told(tx, tenant, case, resource["resourceType"], resource["id"])
+
+
+def call_out_again(tx: Connection, tenant: str, knowledge: Knowledge, case: Case, task: Stored) -> None:
+    """Leave the work of calling out for the case's Task at the end of its time, where `task` gives it another one."""
+    end = escalation.due(knowledge, task.content)
+    if end is not None and end != escalation.due(knowledge, case.task.content):
+        about = case.patient or None
+        work.add(tx, tenant=tenant, kind="escalate", subject=task.id, patient=about, urgent=True, not_before=end)
 
 
 def evaluate_again(tx: Connection, tenant: str, case: Case) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from fhir_svc.auth.actor import Actor
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import provenance, revision
+from fhir_svc.orders.definitions import ladder
 from fhir_svc.orders.terms import codes, extensions, system
 from fhir_svc.record import Json, Stored
-from fhir_svc.web.acts.case import audited, change_order, change_task, create, open_case
+from fhir_svc.web.acts.case import audited, call_out_again, change_order, change_task, create, open_case
 from fhir_svc.web.services import Services
 
 
@@ -26,7 +27,9 @@ def revise(services: Services, actor: Actor, draft_id: str, *, expected: int, ch
             case.order.content, case.waiting, change, codings=choices, by=case.by, at=case.at
         )
         order = change_order(tx, actor.tenant, case, revised)
-        task = change_task(tx, actor.tenant, case, moved)
+        hastened = revision.hastened(moved, case.waiting, ladder(services.knowledge), case.at)
+        task = change_task(tx, actor.tenant, case, hastened)
+        call_out_again(tx, actor.tenant, services.knowledge, case, task)
         stated = provenance.revised(order.reference, case.order.reference, by=case.by, at=case.at)
         written = create(tx, actor.tenant, case, stated)
         audited(tx, actor, "revise", case.patient, [case.order, order, task, written])
