@@ -80,7 +80,7 @@ R04 = [
         flags="WEIGHT_LOSS",
     ),
     Case(
-        "just under ten percent",
+        "just under ten percent of weight",
         [
             calm({"rf-weight-loss": "yes", "rf-weight-loss-intentional": "no"}),
             weight(80, day(240)),
@@ -109,7 +109,7 @@ R04 = [
         flags="NEEDS_INFO_TIER2",
     ),
     Case(
-        "constant unsure",
+        "night pain, constant unsure",
         [calm({"rf-night-pain": "yes", "rf-rest-pain-constant": "unsure"})],
         "ROUTINE",
         "",

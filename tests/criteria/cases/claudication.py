@@ -181,7 +181,7 @@ R18 = [
 
 R19 = [
     Case(
-        "thirty-eight",
+        "claudication at thirty-eight",
         [man(38), calm(CLAUDICATION)],
         "SOON",
         "ABI:routine",
@@ -191,7 +191,7 @@ R19 = [
         reviews=True,
     ),
     Case(
-        "fifty-five",
+        "claudication at fifty-five",
         [man(55), calm(CLAUDICATION)],
         "ROUTINE",
         "",

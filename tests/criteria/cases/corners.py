@@ -101,7 +101,7 @@ CLOCKS = [
         at=SUMMER_TIME,
     ),
     Case(
-        "a minute less",
+        "a minute less than 72 hours, also over summer time",
         [calm(authored="2025-04-01T11:00:00+00:00"), temperature(39, when="2025-03-29T13:01:00+01:00")],
         "SAME_DAY",
         INFECTION,
@@ -120,7 +120,7 @@ CLOCKS = [
         at=EVENING,
     ),
     Case(
-        "the same in UTC is too old",
+        "an eGFR late on the ninetieth evening in UTC is too old",
         [calm(CANCER), observation("98979-8", 24, "mL/min/{1.73_m2}", "2025-03-20T23:30:00+00:00")],
         not_met="R15",
     ),

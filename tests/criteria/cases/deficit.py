@@ -112,11 +112,23 @@ R06 = [
         reviews=True,
         messages="SAME_DAY_ADVICE",
     ),
-    Case("slow over months", [calm({"rf-numbness-spread": "months"})], "ROUTINE", "", not_met="R06"),
+    Case("numbness spreading over months", [calm({"rf-numbness-spread": "months"})], "ROUTINE", "", not_met="R06"),
     Case(
-        "unsure", [calm({"rf-numbness-spread": "unsure"})], "ROUTINE", "", cannot_tell="R06", flags="NEEDS_INFO_TIER2"
+        "numbness spreading unsure",
+        [calm({"rf-numbness-spread": "unsure"})],
+        "ROUTINE",
+        "",
+        cannot_tell="R06",
+        flags="NEEDS_INFO_TIER2",
     ),
-    Case("skipped", [calm({"rf-numbness-spread": None})], "ROUTINE", "", cannot_tell="R06", flags="NEEDS_INFO_TIER2"),
+    Case(
+        "numbness spreading skipped",
+        [calm({"rf-numbness-spread": None})],
+        "ROUTINE",
+        "",
+        cannot_tell="R06",
+        flags="NEEDS_INFO_TIER2",
+    ),
     Case(
         "an unfinished form raises",
         [form({"rf-numbness-spread": "days"}, status="in-progress")],

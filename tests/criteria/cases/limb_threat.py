@@ -15,10 +15,12 @@ R07 = [
         met="R07",
         messages=EMERGENCY_WORDS,
     ),
-    Case("warm", [calm()], "ROUTINE", "", not_met="R07"),
-    Case("unsure is a call the same day", [calm({"rf-cold-pale-leg": "unsure"})], "SAME_DAY", "", reviews=True),
+    Case("no cold leg", [calm()], "ROUTINE", "", not_met="R07"),
     Case(
-        "skipped is asked",
+        "a cold leg unsure is a call the same day", [calm({"rf-cold-pale-leg": "unsure"})], "SAME_DAY", "", reviews=True
+    ),
+    Case(
+        "a cold leg skipped is asked",
         [calm({"rf-cold-pale-leg": None})],
         "ROUTINE",
         "",

@@ -32,8 +32,14 @@ TABLES = {
         Case("saddle numb", [calm(SADDLE)], raised="R01", asked="", sent=HELP, due="ED_REFERRAL:15min MRI_L_WO:15min"),
         Case("what the patient hears", [calm(SADDLE)], tells="Go to the nearest emergency department now"),
         Case("what the clinician on call hears", [calm(SADDLE)], tells="Acknowledge within 5 minutes"),
-        Case("nothing", [calm()], raised="", asked="", sent="", due="", issues="", blocked=""),
-        Case("a call today besides", [calm(SADDLE | BOTH_LEGS)], raised="R01 R01b", asked="R01b:asap@4h", sent=HELP),
+        Case("no red flag", [calm()], raised="", asked="", sent="", due="", issues="", blocked=""),
+        Case(
+            "saddle numb, and a call today besides",
+            [calm(SADDLE | BOTH_LEGS)],
+            raised="R01 R01b",
+            asked="R01b:asap@4h",
+            sent=HELP,
+        ),
     ],
     "R01b": [
         Case("new pain down both legs", [calm(BOTH_LEGS)], raised="R01b", asked="R01b:asap@4h", sent=TODAY, due=""),
@@ -43,7 +49,7 @@ TABLES = {
             "a foot drops", [calm(DROP)], raised="R02", asked="", sent=TODAY, due="MRI_L_WO:4h SPINE_SURG_REFERRAL:4h"
         ),
         Case(
-            "old and stable",
+            "a foot that dropped long ago, stable",
             [calm(OLD_DROP)],
             raised="R02",
             asked="",
@@ -51,14 +57,14 @@ TABLES = {
             due="MRI_L_WO:7d SPINE_SURG_REFERRAL:7d",
         ),
         Case(
-            "sudden and worse",
+            "a foot that drops suddenly and gets worse",
             [calm(BAD_DROP)],
             raised="R02",
             asked="",
             sent=HELP,
             due="ED_REFERRAL:15min MRI_L_WO:15min SPINE_SURG_REFERRAL:15min",
         ),
-        Case("an emergency besides", [calm(DROP | SADDLE)], raised="R01 R02", sent=HELP),
+        Case("a foot drops, and an emergency besides", [calm(DROP | SADDLE)], raised="R01 R02", sent=HELP),
     ],
     "R03": [
         Case(
@@ -127,7 +133,7 @@ TABLES = {
             due=f"MRI_L_WWO:7d {LABS_WEEK}",
         ),
         Case(
-            "all of it on order: a clinician sees to it within the week",
+            "a high CRP, all of it on order: a clinician sees to it within the week",
             [
                 calm(),
                 crp(),
@@ -182,7 +188,12 @@ TABLES = {
             due="",
             says="Numbness has been spreading over days",
         ),
-        Case("and an emergency", [calm({"rf-numbness-spread": "days"} | SADDLE)], raised="R01 R06", sent=HELP),
+        Case(
+            "numbness spreads over days, and an emergency",
+            [calm({"rf-numbness-spread": "days"} | SADDLE)],
+            raised="R01 R06",
+            sent=HELP,
+        ),
     ],
     "R07": [
         Case(

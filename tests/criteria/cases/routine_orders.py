@@ -10,16 +10,27 @@ from tests.criteria.cases.presentations import CLAUDICATION, EARLY, ROUTINE_LABS
 
 R11 = [
     Case(
-        "eight weeks", [calm(WISH)], "ROUTINE", "MRI_L_WO:routine", met="R10 R11", not_met="R12 R20 R22", only_flags=""
+        "eight weeks of physiotherapy",
+        [calm(WISH)],
+        "ROUTINE",
+        "MRI_L_WO:routine",
+        met="R10 R11",
+        not_met="R12 R20 R22",
+        only_flags="",
     ),
     Case(
-        "six weeks", [calm(WISH | {"hx-pt-weeks": "6.0"})], "ROUTINE", "MRI_L_WO:routine", met="R11", not_met="R12 R20"
+        "six weeks of physiotherapy",
+        [calm(WISH | {"hx-pt-weeks": "6.0"})],
+        "ROUTINE",
+        "MRI_L_WO:routine",
+        met="R11",
+        not_met="R12 R20",
     ),
     *alike(
         {
-            "41 days": [calm(WISH | {"hx-pt-weeks": "5.857142857"})],
-            "just under six weeks": [calm(WISH | {"hx-pt-weeks": "5.99999"})],
-            "three weeks": [calm(WISH | {"hx-pt-weeks": 3})],
+            "41 days of physiotherapy": [calm(WISH | {"hx-pt-weeks": "5.857142857"})],
+            "just under six weeks of physiotherapy": [calm(WISH | {"hx-pt-weeks": "5.99999"})],
+            "three weeks of physiotherapy": [calm(WISH | {"hx-pt-weeks": 3})],
         },
         "ROUTINE",
         "PT_REFERRAL:routine",
@@ -27,7 +38,13 @@ R11 = [
         met="R12 R20",
     ),
     Case("does not want an intervention", [calm(CLAUDICATION)], "ROUTINE", "", not_met="R11"),
-    Case("no longer there", [calm(WISH | {"ctx-symptoms-persisting-or-worse": "no"})], "ROUTINE", "", not_met="R11"),
+    Case(
+        "symptoms no longer there",
+        [calm(WISH | {"ctx-symptoms-persisting-or-worse": "no"})],
+        "ROUTINE",
+        "",
+        not_met="R11",
+    ),
     Case(
         "persisting unknown",
         [calm(WISH | {"ctx-symptoms-persisting-or-worse": None})],
@@ -80,7 +97,7 @@ R11 = [
         not_met="R11",
     ),
     Case(
-        "a red flag",
+        "claudication and a red flag",
         [calm(WISH | {"rf-night-sweats": "yes"})],
         "SOON",
         ROUTINE_LABS,
@@ -149,14 +166,22 @@ R11 = [
 ]
 
 R12 = [
-    Case("two weeks", [calm(EARLY)], "ROUTINE", "PT_REFERRAL:routine", met="R12 R20", not_met="R11", only_flags=""),
+    Case(
+        "two weeks of physiotherapy, no more",
+        [calm(EARLY)],
+        "ROUTINE",
+        "PT_REFERRAL:routine",
+        met="R12 R20",
+        not_met="R11",
+        only_flags="",
+    ),
     *alike(
         {
             "walking pain without back pain": [calm(CLAUDICATION | EARLY | {"ctx-back-pain": "no"})],
-            "none yet": [calm({"hx-pt-weeks": 0})],
+            "no physiotherapy yet": [calm({"hx-pt-weeks": 0})],
             "a completed referral": [calm(EARLY), order("308447003", day(300), status="completed", system=SCT)],
             "a revoked referral": [calm(EARLY), order("308447003", day(30), status="revoked", system=SCT)],
-            "form of thirty days ago": [calm(EARLY, authored=f"{day(30)}T12:00:00+00:00")],
+            "a form of thirty days ago": [calm(EARLY, authored=f"{day(30)}T12:00:00+00:00")],
         },
         "ROUTINE",
         "PT_REFERRAL:routine",
@@ -165,9 +190,11 @@ R12 = [
     Case(
         "neither back pain nor walking pain", [calm(EARLY | {"ctx-back-pain": "no"})], "ROUTINE", "", not_met="R12 R20"
     ),
-    Case("six weeks", [calm({"hx-pt-weeks": 6})], "ROUTINE", "", not_met="R12 R20"),
+    Case("six weeks of physiotherapy", [calm({"hx-pt-weeks": 6})], "ROUTINE", "", not_met="R12 R20"),
     Case("weeks unknown", [calm({"hx-pt-weeks": None})], "ROUTINE", "", cannot_tell="R12 R20"),
-    Case("a red flag", [calm(EARLY | {"rf-numbness-spread": "days"})], "SAME_DAY", "", not_met="R12 R20"),
+    Case(
+        "two weeks, and a red flag", [calm(EARLY | {"rf-numbness-spread": "days"})], "SAME_DAY", "", not_met="R12 R20"
+    ),
     Case(
         "a red flag unknown",
         [calm(EARLY | {"rf-osteoporosis": None, "rf-trauma": "minor"}), patient("1985-01-01")],
@@ -185,7 +212,7 @@ R12 = [
     ),
     Case("purely vascular", [man(50), calm(VASCULAR | EARLY)], "ROUTINE", "ABI:routine", met="R12 R18", not_met="R20"),
     Case(
-        "form of 31 days ago",
+        "a form of 31 days ago",
         [calm(EARLY, authored=f"{day(31)}T12:00:00+00:00")],
         "ROUTINE",
         "",
@@ -220,7 +247,7 @@ R09 = [
         only_flags="",
     ),
     Case(
-        "a red flag",
+        "a known slip and a red flag",
         [calm(SLIP | {"rf-night-sweats": "yes"})],
         "SOON",
         ROUTINE_LABS,
@@ -284,7 +311,7 @@ R17 = [
     ),
     Case("neither claudication nor radiculopathy", [calm({"exam-equivocal": "yes"})], "ROUTINE", "", not_met="R17"),
     Case(
-        "a red flag",
+        "an equivocal examination and a red flag",
         [calm(CLAUDICATION | {"exam-equivocal": "yes", "rf-numbness-spread": "days"})],
         "SAME_DAY",
         "",

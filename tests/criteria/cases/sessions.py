@@ -7,7 +7,7 @@ from tests.criteria.cases.checking import Case, alike
 
 R32 = [
     Case(
-        "two missed",
+        "two sessions missed in a row",
         [calm(), session(1, "not-done"), session(3, "not-done")],
         "ROUTINE",
         "",
@@ -17,7 +17,7 @@ R32 = [
         only_flags="",
     ),
     Case(
-        "missed, then done",
+        "a session missed, then one done",
         [calm(), session(1), session(3, "not-done")],
         "ROUTINE",
         "",
@@ -25,13 +25,13 @@ R32 = [
         no_messages="EXERCISE_REMINDER_VIDEO",
     ),
     Case(
-        "done, then missed",
+        "a session done, then one missed",
         [calm(), session(1, "not-done"), session(3)],
         not_met="R32",
         no_messages="EXERCISE_REMINDER_VIDEO",
     ),
-    Case("one missed", [calm(), session(1, "not-done")], not_met="R32", no_messages="EXERCISE_REMINDER_VIDEO"),
-    Case("nothing scheduled", [calm()], level="ROUTINE", no_messages="EXERCISE_REMINDER_VIDEO"),
+    Case("one session missed", [calm(), session(1, "not-done")], not_met="R32", no_messages="EXERCISE_REMINDER_VIDEO"),
+    Case("no session scheduled", [calm()], level="ROUTINE", no_messages="EXERCISE_REMINDER_VIDEO"),
     Case(
         "three back, the last two missed",
         [calm(), session(1, "not-done"), session(3, "not-done"), session(5)],
@@ -39,7 +39,7 @@ R32 = [
         messages="EXERCISE_REMINDER_VIDEO",
     ),
     Case(
-        "entered in error is ignored",
+        "a session entered in error is ignored",
         [calm(), session(1, "not-done"), session(3, "entered-in-error"), session(5)],
         not_met="R32",
     ),
@@ -48,7 +48,7 @@ R32 = [
 STOP = "STOP_AND_REST_ADVICE"
 R33 = [
     Case(
-        "4 to 6.5",
+        "pain from 4 to 6.5",
         [calm(), pains([4] * 5, [6, 6, 7, 7])],
         "SOON",
         "",
@@ -57,9 +57,11 @@ R33 = [
         messages="RED_FLAG_RESCREEN",
         reviews=True,
     ),
-    Case("4 to 5", [calm(), pains([4] * 5, [5] * 3)], "ROUTINE", "", not_met="R33", no_flags="PAIN_WORSE"),
-    Case("4 to 6", [calm(), pains([4] * 5, [6] * 3)], "SOON", "", met="R33", flags="PAIN_WORSE"),
-    Case("4 to 5.67", [calm(), pains([4] * 5, [6, 6, 5])], "ROUTINE", "", not_met="R33", no_flags="PAIN_WORSE"),
+    Case("pain from 4 to 5", [calm(), pains([4] * 5, [5] * 3)], "ROUTINE", "", not_met="R33", no_flags="PAIN_WORSE"),
+    Case("pain from 4 to 6", [calm(), pains([4] * 5, [6] * 3)], "SOON", "", met="R33", flags="PAIN_WORSE"),
+    Case(
+        "pain from 4 to 5.67", [calm(), pains([4] * 5, [6, 6, 5])], "ROUTINE", "", not_met="R33", no_flags="PAIN_WORSE"
+    ),
     Case(
         "two current values", [calm(), pains([4] * 5, [9, 9])], "ROUTINE", "", cannot_tell="R33", no_flags="PAIN_WORSE"
     ),
@@ -105,7 +107,7 @@ R33 = [
 
 R34 = [
     Case(
-        "2 to 4 twice",
+        "from thigh to foot, twice",
         [calm(), levels(2, 4, 3), levels(2, 4, 1)],
         "SOON",
         "",
@@ -115,7 +117,7 @@ R34 = [
         reviews=True,
     ),
     Case(
-        "4 to 2",
+        "from foot to thigh",
         [calm(), levels(4, 2, 3), levels(4, 2, 1)],
         "ROUTINE",
         "",
@@ -123,7 +125,14 @@ R34 = [
         no_flags="PERIPHERALISATION",
         no_messages=STOP,
     ),
-    Case("unchanged", [calm(), levels(2, 2, 3), levels(2, 2, 1)], "ROUTINE", "", not_met="R34", no_messages=STOP),
+    Case(
+        "symptoms reach as far as before",
+        [calm(), levels(2, 2, 3), levels(2, 2, 1)],
+        "ROUTINE",
+        "",
+        not_met="R34",
+        no_messages=STOP,
+    ),
     *alike(
         {
             "once only: advice": [calm(), levels(2, 2, 3), levels(2, 3, 1)],

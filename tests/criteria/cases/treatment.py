@@ -66,7 +66,7 @@ R21 = [
         flags="ESI_LAST_IN_WINDOW",
     ),
     Case(
-        "a day less counts",
+        "a day less than twelve months ago counts",
         [calm(AFTER_RELIEF), SEEN_STENOSIS, injection("2024-06-19"), injection(day(200)), injection(day(100))],
         "ROUTINE",
         "",
@@ -112,7 +112,7 @@ R21 = [
             "no imaging": [wants()],
             "imaging without stenosis": [wants(), report(day(200))],
             "imaging entered in error": [wants(), report(day(200), conclusion=STENOSIS, status="entered-in-error")],
-            "blood thinner": [wants(hx_anticoagulant="yes"), SEEN_STENOSIS],
+            "a blood thinner": [wants(hx_anticoagulant="yes"), SEEN_STENOSIS],
             "pregnant": [woman(), wants(ctx_pregnant="pregnant"), SEEN_STENOSIS],
         },
         "ROUTINE",
@@ -166,7 +166,9 @@ R21 = [
         "PT_REFERRAL:routine",
         not_met="R21",
     ),
-    Case("fever", [wants(), SEEN_STENOSIS, temperature("38.6")], "SAME_DAY", not_met="R21"),
+    Case(
+        "a wish for an injection, and fever", [wants(), SEEN_STENOSIS, temperature("38.6")], "SAME_DAY", not_met="R21"
+    ),
 ]
 
 
@@ -178,7 +180,7 @@ R22 = [
     Case("eight months", [opinion(), SEEN_STENOSIS], "ROUTINE", "SPINE_SURG_REFERRAL:routine", met="R22"),
     Case("three months", [opinion(hx_conservative_months=3), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"),
     Case(
-        "six months",
+        "six months of care",
         [opinion(hx_conservative_months="6.0"), SEEN_STENOSIS],
         "ROUTINE",
         "SPINE_SURG_REFERRAL:routine",
@@ -205,7 +207,13 @@ R22 = [
     ),
     Case("wish unsure", [opinion(hx_wants_intervention="unsure"), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R22"),
     Case("no imaging", [opinion()], "ROUTINE", "", not_met="R22"),
-    Case("a red flag", [opinion(rf_numbness_spread="days"), SEEN_STENOSIS], "SAME_DAY", "", not_met="R22"),
+    Case(
+        "a wish for surgery, and a red flag",
+        [opinion(rf_numbness_spread="days"), SEEN_STENOSIS],
+        "SAME_DAY",
+        "",
+        not_met="R22",
+    ),
     Case("a red flag unknown", [opinion(rf_night_sweats=None), SEEN_STENOSIS], "ROUTINE", "", cannot_tell="R22"),
 ]
 

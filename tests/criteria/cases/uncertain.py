@@ -78,7 +78,7 @@ UNKNOWN = [
         review_priority="routine",
     ),
     Case(
-        "a year of birth that leaves 65 open too",
+        "a minor injury in a year of birth that leaves 65 open",
         [patient("1960"), calm({"rf-trauma": "minor"})],
         "ROUTINE",
         "",
@@ -86,10 +86,14 @@ UNKNOWN = [
         reviews=True,
     ),
     Case(
-        "at a known age it is not", [patient("1975-01-01"), calm({"rf-trauma": "minor"})], "ROUTINE", "", reviews=False
+        "a minor injury at a known age is put before nobody",
+        [patient("1975-01-01"), calm({"rf-trauma": "minor"})],
+        "ROUTINE",
+        "",
+        reviews=False,
     ),
     Case(
-        "nor where another risk decides",
+        "a minor injury where another risk decides is put before nobody",
         [patient(None), calm({"rf-trauma": "minor", "rf-osteoporosis": "yes"})],
         "URGENT",
         "XR_L:urgent",
@@ -97,7 +101,7 @@ UNKNOWN = [
         reviews=False,
     ),
     Case(
-        "nor where only steroids are not answered: the patient is asked",
+        "a minor injury where only steroids are not answered: the patient is asked",
         [patient("1975-01-01"), calm({"rf-trauma": "minor", "rf-steroid-3mo": None})],
         "ROUTINE",
         "",
@@ -118,11 +122,16 @@ UNKNOWN = [
         for said in ("unsure", None)
     ),
     Case(
-        "not while the walk form is being filled in",
+        "a walk form that is being filled in brings no red-flag form",
         [calm(), walk({"wk-new-neuro": None, "wk-pain-peak": 2}, status="in-progress")],
         no_messages="RED_FLAG_RESCREEN",
     ),
-    Case("not where it is denied", [calm(), walk()], not_met="R36", no_messages="RED_FLAG_RESCREEN"),
+    Case(
+        "a walk form that denies what is new brings no red-flag form",
+        [calm(), walk()],
+        not_met="R36",
+        no_messages="RED_FLAG_RESCREEN",
+    ),
     *(
         Case(
             f"an eGFR that cannot be used is no good one: {name}",

@@ -57,13 +57,13 @@ R31 = [
         {
             "180 to 171.1 lb": [calm(SILENT), weight(180, AGO, "[lb_av]"), weight("171.1", NOW, "[lb_av]")],
             "lb and kg: a hair less": [calm(SILENT), weight(200, AGO, "[lb_av]"), weight("86.1825504", NOW)],
-            "gained": [calm(SILENT), weight(80, AGO), weight(84, NOW)],
+            "weight gained": [calm(SILENT), weight(80, AGO), weight(84, NOW)],
             "the older window comes first": [calm(SILENT), weight(76, day(250)), weight(80, day(60)), weight(75, NOW)],
             "27 days ago is in none": [calm(), weight(80, day(27)), weight(75, day(2))],
             "twelve months ago exactly is in none": [calm(), weight(80, "2024-06-18"), weight(70, NOW)],
             "30 days ago is not now": [calm(), weight(80, AGO), weight(75, day(30))],
             "the latest is now": [calm(SILENT), weight(80, AGO), weight(75, day(20)), weight(79, day(2))],
-            "entered in error": [calm(), weight(80, AGO), weight(70, NOW, status="entered-in-error")],
+            "a weight entered in error": [calm(), weight(80, AGO), weight(70, NOW, status="entered-in-error")],
         },
         "ROUTINE",
         "",
@@ -93,7 +93,7 @@ R31 = [
         met="R31",
     ),
     Case(
-        "a day less is in the older window",
+        "a day less than twelve months ago is in the older window",
         [calm(SILENT), weight(80, "2024-06-19"), weight(70, NOW)],
         "URGENT",
         met="R31",
@@ -176,14 +176,24 @@ R31 = [
         no_flags="WEIGHT_LOSS",
     ),
     Case(
-        "unknown unit",
+        "a weight in an unknown unit",
         [calm(), weight(80, AGO), weight(70, NOW, "pounds")],
         orders="",
         flags="UNIT_UNKNOWN",
         no_flags="WEIGHT_LOSS",
     ),
-    Case("comparator", [calm(), weight(80, AGO), weight(70, NOW, comparator="<")], orders="", no_flags="WEIGHT_LOSS"),
-    Case("only a month as date", [calm(), weight(80, AGO), weight(70, "2025-06")], orders="", no_flags="WEIGHT_LOSS"),
+    Case(
+        "a weight with a comparator",
+        [calm(), weight(80, AGO), weight(70, NOW, comparator="<")],
+        orders="",
+        no_flags="WEIGHT_LOSS",
+    ),
+    Case(
+        "a weight with only a month as date",
+        [calm(), weight(80, AGO), weight(70, "2025-06")],
+        orders="",
+        no_flags="WEIGHT_LOSS",
+    ),
 ]
 
 TABLES = {"R31": R31}
