@@ -178,11 +178,11 @@ def test_a_fault_is_found_and_named(change, told):
         ("http://unitsofmeasure.org", "Cel", True),
     ],
 )
-def test_check_digits(system, code, sound):
+def test_a_code_is_sound_only_with_its_check_digit(system, code, sound):
     assert is_sound(system, code) is sound
 
 
-def test_the_command_says_nothing_wrong(console, profiles):
+def test_the_command_finds_nothing_wrong_in_what_is_shipped(console, profiles):
     assert console.say("criteria", "check") == "nothing wrong\n"
     assert console.say("criteria", "check", "--profiles", str(profiles)) == "nothing wrong\n"
 

@@ -75,7 +75,7 @@ def test_nothing_is_wrong_with_the_artefacts_of_both_pathways():
         ([], None, {}, "cannot-tell cannot-tell not-met"),
     ],
 )
-def test_its_rules_decide(knowledge, given, level, wanted, outcomes):
+def test_the_rules_of_another_pathway_decide(knowledge, given, level, wanted, outcomes):
     found = decided(knowledge, *given)
     assert (found.decision.level, orders(found)) == (level, wanted)
     if outcomes:

@@ -85,7 +85,7 @@ def test_an_assertion_is_used_once(database):
         assert not tokens.use_jti(tx, "ehr", "1", until)
 
 
-def test_accounts_count_failures_and_end(peopled):
+def test_an_account_counts_failed_logins_and_can_be_ended(peopled):
     with peopled.transaction() as tx:
         alice = accounts.by_username(tx, "alice")
         assert accounts.find(tx, alice.id) == alice

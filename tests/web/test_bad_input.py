@@ -110,7 +110,7 @@ def check(answer, status, code, *, anywhere=False):
 
 
 @pytest.mark.parametrize("case", EXACT.values(), ids=EXACT.keys())
-def test_it_is_refused_when_posted(shared_house, case):
+def test_bad_input_is_refused_when_posted_and_nothing_is_stored(shared_house, case):
     body, status, code = case
     before = shared_house.rows("resources")
     check(shared_house.call("POST", "/fhir/Observation", body), status, code)
@@ -118,7 +118,7 @@ def test_it_is_refused_when_posted(shared_house, case):
 
 
 @pytest.mark.parametrize("case", EXACT.values(), ids=EXACT.keys())
-def test_it_is_refused_when_put(shared_house, case):
+def test_bad_input_is_refused_when_put_and_nothing_is_stored(shared_house, case):
     body, status, code = case
     if isinstance(body, str) and body.startswith('{"resourceType": "Observation"') and '"id": "iii' not in body:
         body = body.replace("{", '{"id": "bad", ', 1)

@@ -156,7 +156,7 @@ def test_a_used_up_budget_is_429_but_submissions_have_their_own(template, built,
     assert house.call("GET", "/fhir/Observation", client="north-reader", scope="system/*.rs").status_code == 200
 
 
-def test_health_and_readiness(shared_house):
+def test_anybody_may_ask_whether_the_service_lives_and_is_ready(shared_house):
     assert shared_house.call("GET", "/healthz", client=None).json == {"status": "ok"}
     assert shared_house.call("GET", "/readyz", client=None).json == {"status": "ready"}
 

@@ -50,7 +50,7 @@ def ask(house, who, method, path, body=None):
 
 @pytest.mark.parametrize(("method", "path"), CLINICAL)
 @pytest.mark.parametrize(("who", "status"), [("north-ehr", 200), ("alice", 200), ("ada", 403)])
-def test_who_reads_what_is_clinical(stocked, who, status, method, path):
+def test_systems_and_physicians_read_what_is_clinical_and_admins_do_not(stocked, who, status, method, path):
     answer = ask(stocked, who, method, path)
     assert answer.status_code == status
     if status == 403:

@@ -32,7 +32,7 @@ def stocked(shared_house):
         ("patient=nobody", 0),
     ],
 )
-def test_what_a_search_finds(stocked, query, total):
+def test_a_search_finds_what_matches_whether_got_or_posted(stocked, query, total):
     got = stocked.call("GET", f"/fhir/Observation?{query}").json
     assert (got["type"], got["total"]) == ("searchset", total)
     posted = stocked.call(
@@ -88,7 +88,7 @@ def test_an_unknown_parameter_is_refused_where_strictness_is_preferred(stocked):
 @pytest.mark.parametrize(
     "query", ["date=nonsense", "_count=x", "_count=-1", "_count=1&_count=2", "_sort=nonsense", "_page=forged", "_page="]
 )
-def test_an_unusable_value_is_400(stocked, query):
+def test_a_search_for_an_unusable_value_is_refused_without_repeating_it(stocked, query):
     answer = stocked.call("GET", f"/fhir/Observation?{query}")
     assert answer.status_code == 400
     assert "nonsense" not in answer.text

@@ -106,6 +106,6 @@ def test_a_moment_that_nobody_means_is_refused(shared_house, as_of):
 
 
 @pytest.mark.parametrize("as_of", ["1900-01-01T00:00:00+14:00", "2000-01-01T00:00:00Z", "2200-12-31T23:59:59-12:00"])
-def test_any_other_moment_is_answered(shared_house, as_of):
+def test_an_evaluation_as_of_any_moment_is_answered(shared_house, as_of):
     data = whole([*of_any_time("1950")], birthDate="1899")
     outcome_of(shared_house.call("POST", EVALUATE, parameters(data, asOf=as_of)))

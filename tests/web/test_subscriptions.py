@@ -246,7 +246,7 @@ def test_the_same_request_again_subscribes_once(home):
     assert post(home, subscription()).headers["Location"] != first.headers["Location"]
 
 
-def test_a_key_means_one_request(home):
+def test_an_idempotency_key_means_one_subscription(home):
     key = {"Idempotency-Key": "k"}
     first = post(home, subscription(), headers=key)
     assert post(home, subscription(), headers=key).headers["Location"] == first.headers["Location"]
@@ -422,7 +422,7 @@ def test_signing_and_declining_are_told(home):
     }
 
 
-def test_answers_are_fhir(home):
+def test_subscriptions_speak_only_fhir_json(home):
     assert post(home, subscription()).mimetype == FHIR
     assert post(home, subscription(), headers={"Accept": "text/html"}).status_code == 406
     assert post(home, json.dumps(subscription()), headers={"Content-Type": "text/plain"}).status_code == 415

@@ -247,7 +247,7 @@ def test_tokens_and_refusals_stand_in_the_audit(house):
     assert sorted(entry["resource"]["outcome"] for entry in found["entry"]) == ["0", "4"]
 
 
-def test_everything_a_scope_can_say():
+def test_a_scope_grants_what_it_says_and_no_more():
     from fhir_svc.auth.scopes import grant, permits  # noqa: PLC0415 - pure, beside its endpoint
 
     types = {"Observation", "Task"}

@@ -109,7 +109,7 @@ def test_two_late_drafts_of_one_evaluation_are_one_call(store, equipment):
         task(-1, code="review", priority="asap", focus="GuidanceResponse/g1"),
     ],
 )
-def test_everything_else_waits_quietly(store, equipment, waiting):
+def test_what_is_not_urgent_or_is_done_already_is_not_called_out(store, equipment, waiting):
     store.put(call())
     store.put(waiting)
     due(store, equipment)
