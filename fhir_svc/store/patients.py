@@ -12,8 +12,9 @@ from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
 from fhir_svc.store.merges import alias, merged_into, patient_of, resolve
 from fhir_svc.store.tables import patients
+from fhir_svc.store.tables import resources as heads
 
-__all__ = ["advance", "alias", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
+__all__ = ["advance", "alias", "has_records", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
 
 
 def lock(tx: Connection, tenant: str, patient: str) -> int:
@@ -59,6 +60,12 @@ def identify(tx: Connection, tenant: str, patient: Mapping[str, Any], systems: C
     if len(found) > 1:
         raise Conflict("Several stored patients have this patient's identifiers.", error="ambiguous-patient")
     return next(iter(found), None)
+
+
+def has_records(tx: Connection, tenant: str, patient: str) -> bool:
+    """Whether anything is stored about a patient of this id."""
+    mine = (heads.c.tenant == tenant, heads.c.patient == patient)
+    return tx.execute(select(heads.c.key).where(*mine).limit(1)).first() is not None
 
 
 def _know(tx: Connection, tenant: str, patient: str) -> None:

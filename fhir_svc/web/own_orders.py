@@ -1,7 +1,7 @@
 """Orders of ours that an EHR sends back: recognised by id or by the `B/order` identifier, never another order.
 
 An unsigned draft changes here by its physician alone: an EHR that reports another status for one is refused, and a
-physician gets a Task to look at it. A signed order takes over what the EHR reports.
+physician gets a Task to look at it. A signed order takes over what the EHR reports, but no other patient.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ UNSIGNED: Final = frozenset({"draft", "revoked", "entered-in-error"})
 
 
 class ChangedElsewhere(Conflict):
-    """The EHR reports another status, priority, code or requester of a draft that nobody has signed."""
+    """The EHR reports another patient of an order of ours, or changed a draft that nobody has signed."""
 
     def __init__(self, draft: Stored, status: str, expression: str) -> None:
+        signed = draft.content["status"] not in UNSIGNED
         super().__init__(
-            "This is a draft of this service: it changes by signing or declining it here.",
+            "This order of this service was signed for another patient."
+            if signed
+            else "This is a draft of this service: it changes by signing or declining it here.",
             expression=expression,
             error=REASON,
         )
@@ -65,6 +68,8 @@ def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: s
 def report(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any], location: str) -> Stored:
     """Take over what the EHR says of our order; gives its current version, changed or not."""
     before, status = ours.content["status"], str(copy.get("status"))
+    if _of_another(tx, tenant, ours, copy):
+        raise ChangedElsewhere(ours, "subject", f"{location}.subject")
     if before in UNSIGNED:
         for name in OURS:
             if _says(ours.content, name) != _says(copy, name):
@@ -74,6 +79,14 @@ def report(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any], l
     changed = states.reported(ours.content, status)
     resources.change(tx, tenant, changed, version=ours.version, statuses={before})
     return resources.read(tx, tenant, ours.type, ours.id) or ours
+
+
+def _of_another(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any]) -> bool:
+    """Whether a copy names a patient who is known here as somebody else; the EHR may have ids that we never saw."""
+    mine, theirs = patients.patient_of(ours.content), patients.patient_of(copy)
+    if mine is None or theirs is None or theirs == mine or not patients.has_records(tx, tenant, theirs):
+        return False
+    return patients.resolve(tx, tenant, theirs) != patients.resolve(tx, tenant, mine)
 
 
 def _says(order: Mapping[str, Any], name: str) -> Any:

@@ -4,7 +4,7 @@ import pytest
 
 from fhir_svc.orders.identity import derived
 from fhir_svc.store import resources
-from tests.web.cast import BASE, codes, due, observation
+from tests.web.cast import BASE, codes, due, observation, patient
 
 
 def test_what_the_service_wrote_itself_is_not_overwritten(house):
@@ -120,6 +120,31 @@ def test_what_is_ours_in_a_draft_is_not_changed_elsewhere_unnoticed(house, draft
     assert answer.json["issue"][0]["expression"] == [f"ServiceRequest.{next(iter(change))}"]
     assert house.call("GET", "/fhir/ServiceRequest/d1").headers["ETag"] == 'W/"1"'
     assert house.call("GET", "/fhir/Task").json["total"] == 1
+
+
+@pytest.mark.parametrize("status", ["draft", "active"])
+def test_an_order_that_the_ehr_moves_to_another_patient_is_refused_and_a_physician_is_told_once(house, draft, status):
+    house.call("PUT", "/fhir/Patient/p2", patient("22", id="p2"))
+    if status == "active":
+        with house.database.transaction() as tx:
+            resources.change(tx, "north", draft | {"status": status}, version=1, statuses={"draft"})
+    for _ in range(2):
+        moved = draft | {"status": status, "subject": {"reference": "Patient/p2"}}
+        answer = house.call("PUT", "/fhir/ServiceRequest/d1", moved)
+        assert (answer.status_code, codes(answer)) == (409, ["draft-changed-elsewhere"])
+        assert answer.json["issue"][0]["expression"] == ["ServiceRequest.subject"]
+    (task,) = [entry["resource"] for entry in house.call("GET", "/fhir/Task?patient=p1").json["entry"]]
+    assert ("right patient" in task["description"]) == (status == "active")
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["subject"] == {"reference": "Patient/p1"}
+
+
+@pytest.mark.parametrize("known_as", ["p1-of-the-ehr", "p1-replaced"])
+def test_the_patient_of_an_order_may_come_back_under_another_id_of_the_same_person(house, draft, known_as):
+    replaced = [{"other": {"reference": "Patient/p1"}, "type": "replaced-by"}]
+    house.call("PUT", "/fhir/Patient/p1-replaced", patient("11", id="p1-replaced") | {"link": replaced})
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | {"subject": {"reference": f"Patient/{known_as}"}})
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
+    assert house.call("GET", "/fhir/Task").json["total"] == 0
 
 
 def test_what_an_ehr_adds_to_its_copy_of_a_draft_is_no_change(house, draft):
