@@ -159,7 +159,7 @@ R01B = [
         not_met="R01",
     ),
     Case(
-        "beside R01",
+        "a leak on day 15 beside R01",
         [
             calm(
                 NUMB
@@ -190,7 +190,7 @@ R01B = [
         flags="NEEDS_INFO_TIER2",
     ),
     Case(
-        "blocks the reassuring rules",
+        "new pain down both legs blocks the reassuring rules",
         [calm({"rf-bilateral-leg-pain-new": "yes", "hx-pt-weeks": 2})],
         "SAME_DAY",
         "",

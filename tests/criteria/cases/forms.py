@@ -28,7 +28,7 @@ R40 = [
         {
             "unknown conflicts with nothing": [calm({"rf-fever-chills": "unsure"}), temperature("38.6")],
             "fever in two weeks, normal temperature": [calm({"rf-fever-chills": "yes"}), temperature("36.6")],
-            "agreement": [calm({"rf-fever-chills": "yes"}), temperature("38.6")],
+            "sources that agree are no conflict": [calm({"rf-fever-chills": "yes"}), temperature("38.6")],
         },
         "SAME_DAY",
         INFECTION,

@@ -23,7 +23,7 @@ R36 = [
     *alike(
         {
             "last year I had": [calm(), message("Last year I had numbness between my legs")],
-            "sent fifteen days ago": [calm(), message("numb where I sit", 15 * 24)],
+            "a message of fifteen days ago": [calm(), message("numb where I sit", 15 * 24)],
             "a message entered in error": [calm(), message("numb where I sit", status="entered-in-error")],
         },
         "ROUTINE",
@@ -55,7 +55,7 @@ R36 = [
         no_messages=RESCREEN,
         reviews=False,
     ),
-    Case("without any form", [message("I can't feel when I wipe")], "EMERGENCY", CAUDA, met="R01 R36"),
+    Case("a message without any form", [message("I can't feel when I wipe")], "EMERGENCY", CAUDA, met="R01 R36"),
     Case("wet myself", [calm(), message("I wet myself this morning")], "EMERGENCY", CAUDA, met="R01 R36"),
     *alike(
         {
@@ -66,7 +66,7 @@ R36 = [
         DEFICIT,
         met="R02 R36",
     ),
-    Case("fever", [calm(), message("I have a fever and chills")], "SAME_DAY", INFECTION, met="R03 R36"),
+    Case("a message of fever", [calm(), message("I have a fever and chills")], "SAME_DAY", INFECTION, met="R03 R36"),
     Case(
         "new pain down both legs",
         [calm(), message("New pain shooting down both legs since yesterday")],
@@ -81,7 +81,13 @@ R36 = [
         "ED_REFERRAL:stat",
         met="R07 R36",
     ),
-    Case("sent thirteen days ago", [calm(), message("numb where I sit", 13 * 24)], "EMERGENCY", CAUDA, met="R01 R36"),
+    Case(
+        "a message of thirteen days ago",
+        [calm(), message("numb where I sit", 13 * 24)],
+        "EMERGENCY",
+        CAUDA,
+        met="R01 R36",
+    ),
     Case(
         "a message of two payloads",
         [

@@ -17,6 +17,13 @@ TIER_1 = (
 
 TIER_2 = tuple(link for link in NO_RED_FLAG if link not in TIER_1)
 ASK = "ASK_MISSING"
+
+
+def begun(**more):
+    """A form of which only the first question is answered yet."""
+    return form({"ctx-back-pain": "yes"}, status="in-progress", **more)
+
+
 R41 = [
     *[
         Case(
@@ -59,7 +66,7 @@ R41 = [
     ],
     Case("nothing missing", [calm()], "ROUTINE", "", not_met="R41", no_messages=ASK, status="success"),
     Case(
-        "R01 fired",
+        "bowel and fever skipped, R01 fired",
         [calm(SADDLE | {"rf-bowel-change": None, "rf-fever-chills": None})],
         "EMERGENCY",
         CAUDA,
@@ -68,7 +75,7 @@ R41 = [
         status="success",
     ),
     Case(
-        "with pain down both legs",
+        "saddle skipped, with pain down both legs",
         [calm({"rf-saddle-numbness": None, "rf-bilateral-leg-pain-new": "yes"})],
         "SAME_DAY",
         "",
@@ -77,7 +84,7 @@ R41 = [
         status="data-required",
     ),
     Case(
-        "with a stable foot drop",
+        "saddle skipped, with a stable foot drop",
         [calm(OLD_DROP | {"rf-saddle-numbness": None})],
         "SAME_DAY",
         STABLE_DEFICIT,
@@ -85,7 +92,7 @@ R41 = [
         flags="NEEDS_INFO",
     ),
     Case(
-        "with a weak leg, stable",
+        "bladder skipped, with a weak leg, stable",
         [
             calm(
                 {
@@ -101,14 +108,17 @@ R41 = [
         met="R41 R02",
     ),
     Case(
-        "with numbness over days",
+        "saddle unsure, with numbness over days",
         [calm({"rf-saddle-numbness": "unsure", "rf-numbness-spread": "days"})],
         "SAME_DAY",
         "",
         met="R41 R06",
     ),
     Case(
-        "with night sweats", [calm({"rf-saddle-numbness": "unsure", "rf-night-sweats": "yes"})], "SOON", met="R41 R04"
+        "saddle unsure, with night sweats",
+        [calm({"rf-saddle-numbness": "unsure", "rf-night-sweats": "yes"})],
+        "SOON",
+        met="R41 R04",
     ),
     Case(
         "follow-ups never count as missing",
@@ -120,7 +130,7 @@ R41 = [
     ),
     Case(
         "an unfinished form",
-        [form({"ctx-back-pain": "yes"}, status="in-progress")],
+        [begun()],
         "",
         "",
         not_met="R41",
@@ -129,7 +139,7 @@ R41 = [
     ),
     Case(
         "an unfinished form, idle for a day",
-        [form({"ctx-back-pain": "yes"}, status="in-progress", authored=hours(25))],
+        [begun(authored=hours(25))],
         "",
         "",
         messages=ASK,
@@ -138,13 +148,13 @@ R41 = [
     ),
     Case(
         "an unfinished form of an hour ago",
-        [form({"ctx-back-pain": "yes"}, status="in-progress", authored=hours(1))],
+        [begun(authored=hours(1))],
         "",
         "",
         no_messages=ASK,
         reviews=False,
     ),
-    Case("no form", [temperature("36.6")], "", "", no_flags="NEEDS_INFO NEEDS_INFO_TIER2", status="success"),
+    Case("no form at all", [temperature("36.6")], "", "", no_flags="NEEDS_INFO NEEDS_INFO_TIER2", status="success"),
     Case(
         "an amended form",
         [calm({"rf-saddle-numbness": None}, status="amended")],

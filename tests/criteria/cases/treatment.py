@@ -177,8 +177,8 @@ def opinion(**answers):
 
 
 R22 = [
-    Case("eight months", [opinion(), SEEN_STENOSIS], "ROUTINE", "SPINE_SURG_REFERRAL:routine", met="R22"),
-    Case("three months", [opinion(hx_conservative_months=3), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"),
+    Case("eight months of care", [opinion(), SEEN_STENOSIS], "ROUTINE", "SPINE_SURG_REFERRAL:routine", met="R22"),
+    Case("three months of care", [opinion(hx_conservative_months=3), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"),
     Case(
         "six months of care",
         [opinion(hx_conservative_months="6.0"), SEEN_STENOSIS],
@@ -187,7 +187,11 @@ R22 = [
         met="R22",
     ),
     Case(
-        "just under six months", [opinion(hx_conservative_months="5.99"), SEEN_STENOSIS], "ROUTINE", "", not_met="R22"
+        "just under six months of care",
+        [opinion(hx_conservative_months="5.99"), SEEN_STENOSIS],
+        "ROUTINE",
+        "",
+        not_met="R22",
     ),
     Case(
         "months unknown",
