@@ -179,7 +179,7 @@ def _plain(case: Case, declared: Declaration) -> Reading:
     if current.value is not None:
         return _in_date(case, declared, responses, current)
     newer = (given(case, declared, response, 0) for response in responses.newer if declared.role == "red-flag")
-    return replace(current, unsure=True) if not current.unsure and any(each.unsure for each in newer) else current
+    return replace(current, unsure=True) if any(each.unsure for each in newer) else current
 
 
 def _bounded(case: Case, declared: Declaration, responses: Responses, current: Reading) -> Reading:

@@ -56,7 +56,7 @@ class Action:
     title: str
     text: str
     condition: Expression | None
-    priority: str | None
+    priority: str
     level: str | None
     flags: tuple[str, ...]
     order: str | None
@@ -160,8 +160,8 @@ def _action(action: Json) -> Action:
         title=action.get("title", ""),
         text=action.get("textEquivalent", ""),
         condition=_condition(action),
-        priority=_one_of(action.get("priority"), PRIORITIES),
-        level=_one_of(_extension(action, "level"), LEVELS),
+        priority=_one_of(action.get("priority", "routine"), PRIORITIES),
+        level=_level(action),
         flags=tuple(_extensions(action, "flag")),
         order=order_key(canonical) if canonical else None,
         message=message_reason(canonical) if canonical else None,
@@ -177,8 +177,13 @@ def _action(action: Json) -> Action:
     )
 
 
-def _one_of(value: str | None, allowed: tuple[str, ...]) -> str | None:
-    if value is not None and value not in allowed:
+def _level(action: Json) -> str | None:
+    level = _extension(action, "level")
+    return None if level is None else _one_of(level, LEVELS)
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
         raise Broken(f"an action says {value}, which is none of {', '.join(allowed)}")
     return value
 

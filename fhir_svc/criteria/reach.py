@@ -104,9 +104,8 @@ class Space:
         if numbers:
             return [*self._around(name, numbers), None]
         if words:
-            offered = self.offered(name)
-            possible = words if offered is None else [word for word in words if word in offered]
-            return [*possible, *sorted((offered or {OTHER}) - set(words)), None]
+            offered = self.offered(name) or {*words, OTHER}
+            return [*(word for word in words if word in offered), *sorted(offered - set(words)), None]
         declared = self.declarations.facts.get(name)
         return [False, None] if declared and declared.kind in NEVER_TRUE else [True, False, None]
 

@@ -97,13 +97,13 @@ class Evaluator:
         elif action.level is not None:
             drawn.levels[rule.id] = highest([action.level, drawn.levels.get(rule.id)]) or action.level
         if action.order is not None:
-            drawn.wants.append(Want(action.order, action.priority or "routine", rule.id, self._reasons(rule)))
+            drawn.wants.append(Want(action.order, action.priority, rule.id, self._reasons(rule)))
         if action.review:
             text = rule.action.title if action is rule.action else f"{rule.action.title}: {action.text}"
             drawn.reviews.append(
                 Review(
                     rule.id,
-                    action.priority or "routine",
+                    action.priority,
                     (rule.id,),
                     action.level,
                     text,
@@ -122,7 +122,7 @@ class Evaluator:
             for at in own:
                 wants[at] = replace(wants[at], notes=(*wants[at].notes, note.text))
             if not own:
-                self.drawn.reviews.append(Review(rule.id, note.priority or "routine", (rule.id,), None, note.text))
+                self.drawn.reviews.append(Review(rule.id, note.priority, (rule.id,), None, note.text))
 
     def _send(self, rule: Rule, action: Action) -> None:
         """One message for each reason, whatever number of rules send it."""

@@ -42,7 +42,7 @@ class Measures:
         self._readers: dict[tuple[str, str], list[Reader]] = {}
         for each in declared:
             for fact in each.facts.values():
-                if fact.kind in _MEASURED and fact.unit is not None:
+                if fact.kind in _MEASURED:
                     for code in fact.codes:
                         self._add((code.system, code.code), Reader(fact, *_bounds(fact)))
 

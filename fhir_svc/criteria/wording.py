@@ -69,9 +69,9 @@ def _near(word: str, vocabulary: Vocabulary) -> str:
 def _slips(left: str, right: str) -> int:
     """Damerau-Levenshtein distance (letters lost, added, changed, neighbours swapped)."""
     older: list[int] = []
-    old = [*range(len(right)), len(right)]
+    old: list[int] = [*range(len(right)), len(right)]
     for i, (before_a, a) in enumerate(pairwise(f" {left}"), 1):
-        new = [i]
+        new: list[int] = [i]
         for j, (before_b, b) in enumerate(pairwise(f" {right}"), 1):
             best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
             if a == before_b and before_a == b:

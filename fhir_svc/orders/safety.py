@@ -50,7 +50,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     moved, stranded = sort_drafts(record, {held.key for held in passage.candidates}, findings.criteria)
     unfit = [held for held in unfit if held not in moved]
     displaced = [held for held in displaced if held not in moved]
-    stranded = [held for held in stranded if held not in unfit and held not in displaced]
+    stranded = [held for held in stranded if held not in [*unfit, *displaced]]
     diagnoses = recorded(record)
     gone = {held.id for held in (*unfit, *displaced, *moved, *stranded)}
     repeats = Repeats(record, steps, findings.at, frozenset(gone))

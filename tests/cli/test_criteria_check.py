@@ -133,7 +133,7 @@ FAULTS = {
     ),
     "a threshold outside what is plausible": (
         expression("(%`temperature-known` and %`temperature-highest` > 380) or %`rf-fever-chills` = 'yes'", of="fever"),
-        "fever.*never be true",
+        "^lbp-lss-facts fever: .*never be true",
     ),
     "a condition that is always true": (
         condition("%`numbness-spreading` or %`numbness-spreading`.not()", of="R06"),
@@ -142,6 +142,10 @@ FAULTS = {
     "a branch against its rule": (
         condition("%`vascular-workup`.not()", of="R18.borderline"),
         "R18.borderline.*no patient",
+    ),
+    "a branch behind another that takes all of its patients": (
+        condition("%`motor-emergency`", of="R02.same-day"),
+        "R02.same-day.*no patient",
     ),
     "a rule without citation": (without("documentation", of="R06"), "R06.*citation"),
     "a rule without evidence grade": (without_grade, "R06.*grade"),

@@ -54,3 +54,9 @@ def test_the_examples_of_a_rule_do_what_they_say_and_need_every_fact(rule):
         for name in given.keys() - defaults.keys():
             fewer = {each: value for each, value in (defaults | given).items() if each != name}
             assert rule.condition.truth(Search(space, fewer).value) is not truth
+
+
+def test_an_example_names_answers_and_any_red_flag_as_one_thing():
+    shown = examples(KNOWLEDGE, "lbp-lss")
+    assert set(shown["R06"].met) == {"rf-numbness-spread"}
+    assert set(shown["R09"].not_met) == {"red-flag-open"}

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +17,14 @@ from tests.criteria.cases.building import (
     T,
     calm,
     day,
+    distance,
     form,
     hours,
     observation,
     patient,
+    report,
     series,
+    session,
     temperature,
     walk,
     weight,
@@ -72,6 +76,11 @@ def test_a_kept_positive_brings_its_follow_ups_along():
     assert outcome(findings, "R01") is Outcome.NOT_MET
 
 
+def test_a_follow_up_that_a_newer_version_leaves_out_stands():
+    findings = found([calm(SADDLE | {"rf-saddle-onset": None})], earlier=[calm(SADDLE)])
+    assert value(findings, "rf-saddle-onset") == "within-14-days"
+
+
 def test_a_source_names_the_version_that_decided():
     findings = found([calm({"rf-saddle-numbness": None})], earlier=[calm(SADDLE)])
     assert [source.version for source in findings.facts["rf-saddle-numbness"].sources] == [1]
@@ -107,6 +116,8 @@ def test_a_clinician_closes_what_lingers():
     assert value(found([calm(), older], ours=[done]), "rf-saddle-numbness") == "no"
     later = calm(SADDLE, id="older", authored=hours(0.5))
     assert value(found([calm(authored=hours(0.2)), later], ours=[done]), "rf-saddle-numbness") == "yes"
+    assert value(found([calm(), older], ours=[done | {"status": "cancelled"}]), "rf-saddle-numbness") == "yes"
+    assert value(found([calm(), older, done]), "rf-saddle-numbness") == "yes"
 
 
 def test_an_unfinished_form_adds_numbers_only_towards_danger():
@@ -120,6 +131,23 @@ def test_a_denial_on_an_unfinished_form_clears_nobody():
     findings = found([form({"rf-saddle-numbness": "no", "ctx-back-pain": "no"}, status="in-progress")])
     assert value(findings, "rf-saddle-numbness") is None
     assert value(findings, "ctx-back-pain") is None
+
+
+def test_what_an_unfinished_form_is_unsure_of_is_looked_at():
+    newer = form({"rf-cold-pale-leg": "unsure"}, id="newer", status="in-progress", authored=hours(0.1))
+    findings = found([calm({"rf-cold-pale-leg": None}, authored=hours(5)), newer])
+    assert outcome(findings, "R07") is Outcome.MET
+
+
+def test_the_newest_unfinished_form_says_whether_the_patient_is_still_at_it():
+    left, at_it = (form({}, id=name, status="in-progress", authored=hours(at)) for name, at in (("a", 30), ("b", 1)))
+    assert value(found([left]), "intake-idle") is True
+    assert value(found([left, at_it]), "intake-idle") is False
+
+
+def test_a_form_is_as_old_as_its_answers_whenever_it_was_touched():
+    touched = calm(authored=hours(24 * 40), meta={"lastUpdated": hours(1)})
+    assert value(found([touched]), "intake-stale") is True
 
 
 def test_a_form_from_the_future_waits_until_it_is_due():
@@ -154,6 +182,9 @@ SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
         (condition(SCT, "441509002", recordedDate="2030-01-01"), "mr-pacemaker", "no"),
         ({"resourceType": "Device", "status": "active", "type": {"text": "Dual chamber pacemaker"}}, "mr-pacemaker",
          "yes-unknown"),
+        ({"resourceType": "Device", "type": {"text": "Dual chamber pacemaker"}}, "mr-pacemaker", "yes-unknown"),
+        ({"resourceType": "Device", "status": "inactive", "type": {"text": "Dual chamber pacemaker"}}, "mr-pacemaker",
+         "no"),
         ({"resourceType": "DeviceUseStatement", "status": "active", "contained": [
             {"resourceType": "Device", "id": "d", "type": {"text": "Cochlear implant"}}],
           "device": {"reference": "#d"}}, "mr-cochlear", "yes"),
@@ -187,6 +218,7 @@ def test_a_named_type_of_pacemaker_is_not_overruled_by_a_record_without_type():
         ([patient("1960-06-20"), calm()], datetime(2025, 6, 20, tzinfo=UTC)),
         ([patient("1955-03-01")], datetime(2026, 3, 1, tzinfo=UTC)),
         ([calm(), walk(authored=hours(30))], datetime(2025, 6, 24, tzinfo=UTC)),
+        ([calm(), report(day(179))], datetime(2025, 6, 20, tzinfo=UTC)),
     ],
 )
 def test_the_next_change_is_the_first_edge_of_any_fact(given_resources, expected):
@@ -273,6 +305,28 @@ def test_a_measured_fact_shows_value_unit_date_and_source():
     assert [source.type for source in fact.sources] == ["Observation"]
 
 
+def test_what_counts_is_whole_and_what_is_measured_is_not():
+    findings = found([patient(), calm(), weight(80, day(2))])
+    shown = [value(findings, name) for name in ("age", "weight-now")]
+    assert [type(each) for each in shown] == [int, Decimal]
+    assert shown == [70, 80]
+
+
+def test_any_red_flag_is_shown_as_one_fact_beside_the_rules_that_it_sums_up():
+    rule = next(each for each in found([calm({"hx-instability": "yes"})]).rules if each.id == "R09")
+    names = {fact.name for fact in rule.facts}
+    assert {"red-flag-open", "hx-instability"} <= names
+    assert "rf-saddle-numbness" not in names
+
+
+@pytest.mark.parametrize(("degrees", "decides"), [("38.6", True), ("37.0", False)])
+def test_a_new_value_is_news_where_it_decides_and_a_new_answer_always(degrees, decides):
+    feverish = found([calm({"rf-fever-chills": "yes", "rf-ivdu": "yes"}), temperature(degrees)])
+    basis = {fact.name for fact in next(each for each in feverish.rules if each.id == "R03").basis}
+    assert ("temperature-highest" in basis) is decides
+    assert {"rf-fever-chills", "rf-saddle-numbness"} <= basis
+
+
 def test_what_was_missing_is_named_by_its_item():
     findings = found([calm({"rf-bladder-change": None, "rf-weight-loss": "unsure"})])
     by_id = {rule.id: rule for rule in findings.rules}
@@ -280,6 +334,59 @@ def test_what_was_missing_is_named_by_its_item():
     assert by_id["R41"].missing[0] == "rf-bladder-change"
     assert {"rf-bladder-change", "rf-weight-loss"} <= set(findings.missing)
     assert findings.data_required
+
+
+def test_of_a_sum_of_points_the_answers_that_are_missing_are_named():
+    no_cluster = {"nc-shopping-cart": "no", "nc-relief-sitting": "no", "nc-location": "above-knee"}
+    points = {"nc-leg-pain-walking": "yes", "nc-standing-triggers": "yes", "nc-bend-forward-relief": "yes"}
+    (rule,) = [each for each in found([patient(), calm(no_cluster | points)]).rules if each.id == "R10"]
+    assert rule.missing == ("nc-onset-over-6-months", "nc-bend-backward-relief")
+
+
+# --- measured values
+
+
+def kidneys(when, unit="mL/min/{1.73_m2}"):
+    return observation("98979-8", 60, unit, when)
+
+
+def walked(back, **more):
+    return distance(500, back, **more)
+
+
+def six_minutes(values):
+    """Another measure by the same device."""
+    return [
+        observation("41953-1", each, "m", day(1 + at), device={"reference": "Device/a"})
+        for at, each in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given_resources", "name", "expected"),
+    [
+        ([calm({"rf-temperature": (60, "Cel")})], "temperature-unusable", None),
+        ([calm({"rf-temperature": ("37.0", "Cel")})], "temperature-unusable", False),
+        ([kidneys(hours(5)), kidneys(hours(5), "mmol/min")], "egfr-unusable", None),
+        ([kidneys(hours(5)), kidneys(hours(6), "mmol/min")], "egfr-unusable", False),
+        ([*series([1000] * 7, [400] * 4)], "walking-distance-decline", 60),
+        ([*series([1000] * 7, []), *six_minutes([400] * 4)], "walking-distance-decline", None),
+        ([walked(9)], "home-silence", True),
+        ([walked(9), walked(2)], "home-silence", False),
+        ([walked(9), walked(2, status="entered-in-error")], "home-silence", True),
+        ([walked(9), walked(2, effectiveDateTime=None)], "home-silence", True),
+        ([walked(9), walked(-2)], "home-silence", True),
+    ],
+)
+def test_a_value_counts_where_it_can_be_used(given_resources, name, expected):
+    assert value(found(given_resources), name) == expected
+
+
+def test_every_missed_session_is_a_source():
+    missed = found([calm(), session(5), session(3, "not-done"), session(2, "not-done")]).facts["missed-sessions"]
+    assert (missed.value, len(missed.sources)) == (2, 2)
+    (newest,) = found([calm(), session(5), session(3)]).facts["missed-sessions"].sources
+    assert newest.content["performedDateTime"] == day(3)
 
 
 def test_a_site_value_is_shown_where_it_mattered():
