@@ -224,7 +224,7 @@ def _follow_up(case: Case, declared: Declaration, source: Told) -> Reading:
     for depth in range(source.depth + 1, len(source.response.versions)):
         older = given(case, declared, source.response, depth)
         if older.value is not None:
-            return older if _rank(declared, older.value) < _rank(declared, None) else here
+            return min(here, older, key=lambda reading: _rank(declared, reading.value))
     return here
 
 

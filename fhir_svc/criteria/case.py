@@ -120,8 +120,9 @@ class Case:
 
     def moment(self, text: object) -> Moment | None:
         """When a FHIR date is, in the patient's zone."""
+        text = text.isoformat() if isinstance(text, datetime) else text
         if not isinstance(text, str):
-            return read_moment(text, self.zone)
+            return None
         if text not in self._moments:
             self._moments[text] = read_moment(text, self.zone)
         return self._moments[text]

@@ -26,10 +26,7 @@ class Chart:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self._types = {
-            kind: found if kind == "Observation" else sorted(found, key=_by_id)
-            for kind, found in record.by_type.items()
-        }
+        self._types = {kind: sorted(found, key=_by_id) for kind, found in record.by_type.items()}
 
     def of(self, *types: str) -> Iterator[Stored]:
         """The resources of these types, each type in order of id."""

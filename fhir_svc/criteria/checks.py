@@ -201,7 +201,7 @@ def expression_faults(expression: Expression, domains: Domains) -> Iterator[str]
 
 
 def _is_condition(node: Binary) -> bool:
-    sample = node.apply(Fraction(1), Fraction(1))
+    sample = node.apply(Fraction(), Fraction())
     return isinstance(sample, bool)
 
 

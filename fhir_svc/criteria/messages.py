@@ -73,12 +73,12 @@ def read(texts: Sequence[str], vocabulary: Vocabulary) -> Reading:
 
 def _read_clause(clause: Clause, vocabulary: Vocabulary) -> tuple[list[Statement], bool]:
     statements: list[Statement] = []
-    taken: list[tuple[int, int]] = []
+    taken: set[int] = set()
     doubtful = False
     for phrase in vocabulary.statements:
         for match in phrase.pattern.finditer(clause.words):
             verdict = _verdict(clause, match, phrase, vocabulary)
-            taken.append(match.span())
+            taken.update(range(*match.span()))
             doubtful = doubtful or verdict is Verdict.UNCLEAR
             if verdict is Verdict.POSITIVE and phrase.link_id:
                 statements.append(Statement(phrase.link_id, phrase.answer))
@@ -91,13 +91,13 @@ def _came_back(words: str, vocabulary: Vocabulary) -> bool:
     return bool(vocabulary.cues["relapse"].search(words)) and any(named)
 
 
-def _suspicious(clause: Clause, taken: list[tuple[int, int]], vocabulary: Vocabulary) -> bool:
+def _suspicious(clause: Clause, taken: set[int], vocabulary: Vocabulary) -> bool:
     """Whether a red-flag word stands here that nothing has decided."""
     return any(
         _verdict(clause, match, phrase, vocabulary) is not Verdict.NOTHING
         for phrase in vocabulary.suspects
         for match in phrase.pattern.finditer(clause.words)
-        if not any(start < match.end() and match.start() < end for start, end in taken)
+        if taken.isdisjoint(range(*match.span()))
     )
 
 

@@ -87,7 +87,7 @@ class Trail:
             seen.add(name)
             if declared.kind == "unknown":
                 yield name
-            elif declared.kind == "expression" and declared.expression and declared.role != SUMMARY:
+            elif declared.kind == "expression" and declared.expression:
                 pending.extend(declared.expression.names)
 
 

@@ -145,6 +145,11 @@ def test_the_newest_unfinished_form_says_whether_the_patient_is_still_at_it():
     assert value(found([left, at_it]), "intake-idle") is False
 
 
+def test_a_form_that_was_touched_lately_is_not_idle():
+    touched = form({}, status="in-progress", authored=hours(30), meta={"lastUpdated": hours(1)})
+    assert value(found([touched]), "intake-idle") is False
+
+
 def test_a_form_is_as_old_as_its_answers_whenever_it_was_touched():
     touched = calm(authored=hours(24 * 40), meta={"lastUpdated": hours(1)})
     assert value(found([touched]), "intake-stale") is True
@@ -376,6 +381,9 @@ def six_minutes(values):
         ([walked(9), walked(2, status="entered-in-error")], "home-silence", True),
         ([walked(9), walked(2, effectiveDateTime=None)], "home-silence", True),
         ([walked(9), walked(-2)], "home-silence", True),
+        ([walked(9), walked(0, effectiveDateTime=hours(-0.25))], "home-silence", False),
+        ([walked(7)], "home-silence", True),
+        ([walked(6)], "home-silence", False),
     ],
 )
 def test_a_value_counts_where_it_can_be_used(given_resources, name, expected):
@@ -389,10 +397,22 @@ def test_every_missed_session_is_a_source():
     assert newest.content["performedDateTime"] == day(3)
 
 
+def test_a_session_without_a_day_is_in_no_row():
+    month = session(2, "not-done") | {"performedDateTime": "2025-06"}
+    assert value(found([calm(), session(25), month]), "missed-sessions") == 0
+    assert found([calm(), session(5), session(3)]).facts["missed-sessions"].date == day(3)
+
+
 def test_a_site_value_is_shown_where_it_mattered():
     claudicants = found([calm()], **{"young-age": 45})
     rule = next(rule for rule in claudicants.rules if rule.id == "R19")
     assert {fact.name: fact.value for fact in rule.facts}["young-age"] == 45
+
+
+def test_the_first_branch_that_is_true_is_taken_alone():
+    findings = found([calm({"rf-trauma": "major", "rf-steroid-3mo": "unsure"})])
+    assert (findings.level, outcome(findings, "R05")) == ("EMERGENCY", Outcome.MET)
+    assert not [review for review in findings.reviews if review.reason == "R05"]
 
 
 # --- alerts, waiting drafts
@@ -419,6 +439,24 @@ def test_an_unsigned_stat_draft_escalates_after_fifteen_minutes(minutes, expecte
     findings = found([calm()], ours=[draft])
     assert outcome(findings, "R42") is expected
     assert ("ON_CALL_NOTIFICATION" in {message.reason for message in findings.messages}) is (expected is Outcome.MET)
+
+
+@pytest.mark.parametrize(
+    ("status", "rests", "expected"),
+    [
+        ("draft", True, True),
+        ("active", True, True),
+        ("completed", True, False),
+        ("draft", False, False),
+    ],
+)
+def test_an_open_order_that_rests_on_what_was_withdrawn_is_known(status, rests, expected):
+    withdrawn = temperature("39.0", id="t", status="entered-in-error")
+    other = temperature("37.0", id="o")
+    rested = {"reference": f"Observation/{'t' if rests else 'o'}/_history/1"}
+    order = {"resourceType": "ServiceRequest", "id": "s", "status": status, "priority": "routine"}
+    findings = found([calm(), withdrawn, other], ours=[order | {"supportingInfo": [rested]}])
+    assert value(findings, "source-withdrawn") is expected
 
 
 # --- order

@@ -14,7 +14,7 @@ from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import ladder
 from fhir_svc.record import Record, Site
-from tests.criteria.cases.building import PROFILES, B, T, calm, temperature
+from tests.criteria.cases.building import PROFILES, B, T, calm, temperature, walk
 from tests.criteria.cases.checking import record_of
 
 ARTEFACTS = load_artefacts(PROFILES)
@@ -250,3 +250,20 @@ def test_an_empty_record_is_nobodys_all_clear():
     assert found.level is None
     assert {outcomes[name] for name in ("R01", "R02", "R11", "R12", "R20")} == {Outcome.CANNOT_TELL}
     assert found.wants == ()
+
+
+def test_what_is_asked_for_is_found_through_other_facts():
+    def through(plan, library):
+        words = {"name": ("valueCode", "walk-unsaid"), "kind": ("valueCode", "expression")}
+        said = {"language": "text/fhirpath", "expression": "%`new-neuro-unknown`"}
+        made = [{"url": url, key: value} for url, (key, value) in words.items()]
+        made.append({"url": "expression", "valueExpression": said})
+        library["extension"].append({"url": f"{B}/StructureDefinition/fact", "extension": made})
+        unknown = next(each for each in rule(plan, "R36")["action"] if each.get("id") == "R36.unknown")
+        unknown["condition"][0]["expression"]["expression"] = "%`walk-form-completed` and %`walk-unsaid`"
+
+    unsaid = record_of([calm(), walk({"wk-new-neuro": None})])
+    for artefacts in (ARTEFACTS, changed(through)):
+        found = find(unsaid, Knowledge(artefacts), Site("UTC"), T)
+        assert next(each for each in found.rules if each.id == "R36").missing == ("wk-new-neuro",)
+        assert "wk-new-neuro" in found.missing

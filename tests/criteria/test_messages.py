@@ -84,6 +84,8 @@ RAISES = [
     ("saddle nunbmess", "rf-saddle-numbness=yes"),
     ("tniglnig between my legs", "rf-saddle-numbness=yes"),
     ("numbness in my rgoin", "rf-saddle-numbness=yes"),
+    ("I pooped in my pants and did not notice and cant pee", "rf-bladder-change=cannot-pass rf-bowel-change=leakage"),
+    ("numb between my legs, no fever and no erection since Monday", "rf-saddle-numbness=yes rf-sexual-change=yes"),
     ("Not numb, but tingling between my legs", "rf-saddle-numbness=yes"),
     ("no fever and I can't pee", "rf-bladder-change=cannot-pass"),
     ("My husband says I am dragging my foot", "rf-foot-drop=yes"),
@@ -256,6 +258,8 @@ UNCLEAR = [
     "   ",
     "I am fine today and all is well with me, ich habe seit gestern kein gefuehl",
     "hallo wie, geht es",
+    "It's not that I am not numb, no loss of bladder control",
+    "It is not true that I can't pee",
 ]
 
 NOTHING = [

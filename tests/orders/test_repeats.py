@@ -52,6 +52,15 @@ def test_an_mri_on_file_suppresses_a_routine_one(bench, want, name, scan, suppre
     assert decision.rule("R11").outcome == ("not-met" if suppressed else "met")
 
 
+def test_a_month_of_which_one_day_lies_in_the_window_may_be_inside(bench, want):
+    bench.site = Site(values={"imaging-window-days": 161})
+    findings = bench.findings([want("MRI_L_WO", "routine", "R11")])
+    assert bench.decide(findings, report(bench, "2025-09")).rule("R16").outcome == "cannot-tell"
+    bench.at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    findings = bench.findings([want("MRI_L_WO", "routine", "R11")])
+    assert bench.decide(findings, report(bench, "2026-03")).rule("R16").outcome == "cannot-tell"
+
+
 def test_the_window_is_the_sites_own(bench, want):
     bench.site = Site(values={"imaging-window-days": 30})
     findings = bench.findings([want("MRI_L_WO", "routine", "R11")])
@@ -110,6 +119,7 @@ STANDING = [
     ("asap at 24 h is asked for again", {"priority": "asap", "hours": 24}, "asap", True),
     ("urgent at 24 h holds back", {"priority": "urgent", "hours": 24}, "urgent", False),
     ("draft holds back", {"status": "draft"}, "routine", False),
+    ("draft of lower priority does not", {"status": "draft"}, "urgent", True),
     ("on-hold holds back", {"status": "on-hold"}, "routine", False),
     ("completed does not", {"status": "completed"}, "routine", True),
     ("revoked does not", {"status": "revoked"}, "routine", True),
@@ -125,6 +135,7 @@ def test_a_standing_order_of_the_ehr_holds_a_draft_back(bench, want, name, order
     assert bool(decision.orders) is drafted
     assert ("DUPLICATE_SUPPRESSED" in decision.flags) is not drafted
     assert decision.rule("R16").outcome == ("not-met" if drafted else "met")
+    assert decision.withdrawals == ()
     if drafted and order.get("status", "active") == "active" and "key" not in order:
         assert decision.orders[0].attached == (standing,)
 

@@ -140,3 +140,11 @@ def test_neurogenic_claudication_is_a_reason_only_where_the_record_holds_the_dia
     decision = bench.decide(bench.findings([want("MRI_L_WO", "routine", "R11")]), *([condition] if listed else []))
     codes = {coding["code"] for reason in decision.orders[0].reasons for coding in reason.get("coding", ())}
     assert ("M48.062" in codes) is expected
+
+
+@pytest.mark.parametrize("rules", [("R02", "R03"), ("R03", "R02")])
+def test_an_order_in_the_place_of_another_says_so_when_a_second_rule_wants_it_too(bench, want, safety_controls, rules):
+    key = {"R02": "MRI_L_WO", "R03": "MRI_L_WWO"}
+    wants = [want(key[rule], "asap", rule) for rule in rules]
+    (order,) = bench.decide(bench.findings(wants, controls=safety_controls(*PREGNANT))).orders
+    assert (order.key, order.instead_of, sorted(order.rules)) == ("MRI_L_WO", "MRI_L_WWO", ["R02", "R03"])
