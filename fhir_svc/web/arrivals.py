@@ -1,7 +1,8 @@
 """Gives a thread only to whoever has said what they want: the head of a request is awaited without one.
 
 gunicorn gives each connection a thread at once, so that a few which say nothing, or half of something, keep everybody
-else out. Bodies are read by threads all the same: against slow ones there must be a buffering proxy in front.
+else out. Bodies are read by threads all the same; whoever falls silent in one loses the thread again. Against those who
+send a byte at a time there must be a buffering proxy in front.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 from gunicorn.workers.gthread import ThreadWorker
 
 HEAD_WITHIN: Final = 10.0  # seconds for a head, from its first byte
+STILL_WITHIN: Final = 30.0  # seconds in which a piece of a body comes, or an answer is taken
 LARGEST_HEAD: Final = 65_536  # bytes; a longer one is for the parser to refuse
 LOOK_EVERY: Final = 0.1  # seconds between two looks at heads that are half there
 END: Final = b"\r\n\r\n"
@@ -56,6 +58,15 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
                     conn.sock.recv(LARGEST_HEAD, socket.MSG_DONTWAIT)  # unread, it would take the answer with it
                     conn.sock.send(self.too_late(), socket.MSG_DONTWAIT)
                 conn.close()
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Serve a request in a thread, which waits for its client so long and no longer."""
+        conn.sock.settimeout(STILL_WITHIN)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            if conn.sock.fileno() >= 0:  # with a limit, a look at what has come would wait for it
+                conn.sock.settimeout(None)
 
     def too_late(self) -> bytes:
         """What is said to a client whose head does not come to its end."""

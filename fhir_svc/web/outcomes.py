@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from fhir_svc.errors import FhirSvcError, Forbidden, Issue, TooManyRequests, Unauthenticated
 from fhir_svc.web import rights, trail
@@ -72,7 +72,7 @@ def refusal(failure: Exception) -> tuple[int, tuple[Issue, ...], Mapping[str, st
 
 
 def _of_http(failure: HTTPException) -> tuple[int, tuple[Issue, ...], Mapping[str, str]]:
-    status = failure.code or 500
+    status = 408 if isinstance(failure, ClientDisconnected) else failure.code or 500  # its body came no further
     headers: dict[str, str] = {}
     if isinstance(failure, MethodNotAllowed) and failure.valid_methods:
         headers["Allow"] = ", ".join(rights.methods(request.path, failure.valid_methods))

@@ -24,6 +24,7 @@ from fhir_svc.app import create_app
 from fhir_svc.web import arrivals
 from fhir_svc.web.server import Server
 arrivals.HEAD_WITHIN = 600.0
+arrivals.STILL_WITHIN = 5.0
 Server(create_app(settings.read()), bind=sys.argv[1], processes=2, threads=4).run()
 """
 
@@ -64,16 +65,23 @@ def say(port, raw):
     """Send bytes, and give status, headers and body of what comes back."""
     with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
         line.sendall(raw)
-        got = b""
-        while b"\r\n\r\n" not in got:
-            more = line.recv(65536)
-            if not more:
-                break
-            got += more
-        head, _, body = got.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        while length and len(body) < int(length[1]):
-            body += line.recv(65536)
+        return answer(line)
+
+
+def answer(line):
+    """Read one whole answer: status, headers and body."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        more = line.recv(65536)
+        if not more:
+            break
+        got += more
+    head, _, body = got.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    while length and len(body) < int(length[1]):
+        more = line.recv(65536)
+        assert more
+        body += more
     return int(head.split()[1]), head.lower(), body
 
 
@@ -156,6 +164,22 @@ def test_connections_that_keep_everybody_waiting_do_not_stop_the_others(server, 
     finally:
         for line in waiting:
             line.close()
+
+
+def test_clients_that_send_half_a_body_and_no_more_are_told_and_do_not_stop_the_others(server):
+    port, _ = server
+    half = post(json.dumps(observation()).encode(), chunked=False)[:-10]
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=120) for _ in range(16)]
+    try:
+        for line in waiting:
+            line.sendall(half)
+        assert say(port, ALIVE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))[0] == 200
+        told = [answer(line) for line in waiting]
+    finally:
+        for line in waiting:
+            line.close()
+    assert {status for status, *_ in told} == {408}
+    assert all(b"OperationOutcome" in body for *_, body in told)
 
 
 def test_a_head_that_comes_in_pieces_is_answered_like_any_other(server):
