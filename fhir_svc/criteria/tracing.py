@@ -87,7 +87,7 @@ class Trail:
             seen.add(name)
             if declared.kind == "unknown":
                 yield name
-            elif declared.kind == "expression" and declared.expression:
+            elif declared.expression is not None:
                 pending.extend(declared.expression.names)
 
 

@@ -14,7 +14,7 @@ from fhir_svc.errors import Broken
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders.definitions import ladder
 from fhir_svc.record import Record, Site
-from tests.criteria.cases.building import PROFILES, B, T, calm, temperature, walk
+from tests.criteria.cases.building import PROFILES, B, T, calm, temperature
 from tests.criteria.cases.checking import record_of
 
 ARTEFACTS = load_artefacts(PROFILES)
@@ -254,16 +254,19 @@ def test_an_empty_record_is_nobodys_all_clear():
 
 def test_what_is_asked_for_is_found_through_other_facts():
     def through(plan, library):
-        words = {"name": ("valueCode", "walk-unsaid"), "kind": ("valueCode", "expression")}
-        said = {"language": "text/fhirpath", "expression": "%`new-neuro-unknown`"}
-        made = [{"url": url, key: value} for url, (key, value) in words.items()]
-        made.append({"url": "expression", "valueExpression": said})
-        library["extension"].append({"url": f"{B}/StructureDefinition/fact", "extension": made})
-        unknown = next(each for each in rule(plan, "R36")["action"] if each.get("id") == "R36.unknown")
-        unknown["condition"][0]["expression"]["expression"] = "%`walk-form-completed` and %`walk-unsaid`"
+        fact_of = [
+            {"url": "name", "valueCode": "tier-1-open"},
+            {"url": "kind", "valueCode": "expression"},
+            {
+                "url": "expression",
+                "valueExpression": {"language": "text/fhirpath", "expression": "%`tier-1-missing`"},
+            },
+        ]
+        library["extension"].append({"url": f"{B}/StructureDefinition/fact", "extension": fact_of})
+        asking = rule(plan, "R41")["action"][0]
+        asking["condition"][0]["expression"]["expression"] = "%`tier-1-open`"
 
-    unsaid = record_of([calm(), walk({"wk-new-neuro": None})])
+    unsaid = record_of([calm({"rf-bladder-change": None})])
     for artefacts in (ARTEFACTS, changed(through)):
         found = find(unsaid, Knowledge(artefacts), Site("UTC"), T)
-        assert next(each for each in found.rules if each.id == "R36").missing == ("wk-new-neuro",)
-        assert "wk-new-neuro" in found.missing
+        assert [message.missing for message in found.messages] == [("rf-bladder-change",)]

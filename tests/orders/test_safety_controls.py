@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fhir_svc.orders.candidates import Candidate, merged
+from fhir_svc.orders.definitions import ladder
+
 
 def shown(decision):
     return {(order.key, order.priority): order.blockers for order in decision.orders}
@@ -142,9 +145,9 @@ def test_neurogenic_claudication_is_a_reason_only_where_the_record_holds_the_dia
     assert ("M48.062" in codes) is expected
 
 
-@pytest.mark.parametrize("rules", [("R02", "R03"), ("R03", "R02")])
-def test_an_order_in_the_place_of_another_says_so_when_a_second_rule_wants_it_too(bench, want, safety_controls, rules):
-    key = {"R02": "MRI_L_WO", "R03": "MRI_L_WWO"}
-    wants = [want(key[rule], "asap", rule) for rule in rules]
-    (order,) = bench.decide(bench.findings(wants, controls=safety_controls(*PREGNANT))).orders
-    assert (order.key, order.instead_of, sorted(order.rules)) == ("MRI_L_WO", "MRI_L_WWO", ["R02", "R03"])
+def test_an_order_in_the_place_of_another_says_so_when_a_second_rule_wants_it_too(knowledge):
+    swapped = Candidate("CTM_L", "asap", ("R02",), instead_of="MRI_L_WO")
+    wanted = Candidate("CTM_L", "stat", ("R01",))
+    for both in ([swapped, wanted], [wanted, swapped]):
+        (order,) = merged(both, ladder(knowledge))
+        assert (order.priority, order.instead_of, set(order.rules)) == ("stat", "MRI_L_WO", {"R01", "R02"})
