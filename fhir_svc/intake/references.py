@@ -106,24 +106,21 @@ class Spots:
         """Find them, contained resources and extensions included, in one walk."""
         found: list[Node] = []
         extensions: list[tuple[Node, str]] = []
-        plain, seen = True, 0
-        stack: list[Any] = [resource]
-        while stack:
-            node = stack.pop()
-            if type(node) is dict:
-                seen += 1
-                plain = plain and CONCERNED.isdisjoint(node)
-                reference = node.get("reference")
-                if type(reference) is str:
-                    found.append(node)
-                    plain = plain and reference[:1] != "#"
-                elif "url" in node:
-                    urns = (name for name in _URI_MEMBERS if str(node.get(name))[:4] == "urn:")
-                    extensions.extend((node, name) for name in urns)
-                stack += [value for value in node.values() if type(value) is dict or type(value) is list]
-            elif type(node) is list:
-                stack += node
-        return cls(found, extensions, plain and seen <= ITEM_LIMIT)
+        plain = True
+        parts: list[Any] = [resource]
+        for part in parts:  # which grows on the way
+            if type(part) is dict:
+                plain = plain and CONCERNED.isdisjoint(part)
+                if type(part.get("reference")) is str:
+                    found.append(part)
+                    plain = plain and part["reference"][:1] != "#"
+                elif "url" in part:
+                    urns = (name for name in _URI_MEMBERS if str(part.get(name))[:4] == "urn:")
+                    extensions.extend((part, name) for name in urns)
+            for one in part.values() if type(part) is dict else part or ():
+                if type(one) is dict or type(one) is list:
+                    parts.append(one)  # noqa: PERF401 - a comprehension for each part takes half as long again
+        return cls(found, extensions, plain and len(parts) <= ITEM_LIMIT)
 
     def rewrite(self, resolve: Resolve) -> None:
         """Put everything found through `resolve`, in place."""
