@@ -185,11 +185,9 @@ def _plain(case: Case, declared: Declaration) -> Reading:
 def _bounded(case: Case, declared: Declaration, responses: Responses, current: Reading) -> Reading:
     """Of several numbers the more dangerous one: an unfinished form adds and removes nothing."""
     said = [current, *(given(case, declared, response, 0) for response in responses.newer)]
-    known = [(reading.value, -at, reading) for at, reading in enumerate(said) if isinstance(reading.value, Fraction)]
-    if not known:
-        return current
+    known = [(reading.value, reading) for reading in said if isinstance(reading.value, Fraction)]
     pick = min if declared.bound == "least" else max
-    return pick(known, key=lambda each: each[:2])[2]
+    return pick(known, key=lambda each: each[0], default=(None, current))[-1]
 
 
 def _in_date(case: Case, declared: Declaration, responses: Responses, reading: Reading) -> Reading:

@@ -201,14 +201,17 @@ def _sent(case: Case, stored: Stored) -> Moment | None:
 
 def _is_proxy(stored: Stored) -> bool:
     """Whether a relative writes for the patient: who `I` and `he` are can't be told, so that a clinician reads it."""
-    sender = stored.content.get("sender") or {}
-    reference = str(sender.get("reference", "")).partition("/_history")[0]
-    return sender.get("type") == "RelatedPerson" or "RelatedPerson" in reference.split("/")[-2:-1]
+    return _type(stored.content.get("sender") or {}) == "RelatedPerson"
+
+
+def _type(reference: Json) -> str:
+    """What a reference says that its target is, "" for one that does not say."""
+    address = str(reference.get("reference", "")).partition("/_history")[0]
+    return str(reference.get("type") or "".join(address.split("/")[-2:-1]))
 
 
 def _same(sender: Json, subject: Json) -> bool:
-    """Two references to one patient; one by identifier alone can't be told apart and counts."""
-    left, right = sender.get("reference"), subject.get("reference")
-    if not isinstance(left, str) or not isinstance(right, str):
-        return left is right or (isinstance(left, str) and "Patient/" in left)
-    return left.rpartition("/")[2] == right.rpartition("/")[2]
+    """Two references to one patient; a patient by identifier alone can't be told apart and counts."""
+    if "reference" in sender and "reference" in subject:
+        return str(sender["reference"]).rpartition("/")[2] == str(subject["reference"]).rpartition("/")[2]
+    return _type(sender) in {"", "Patient"}

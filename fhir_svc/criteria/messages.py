@@ -178,8 +178,9 @@ def _negated(place: Place) -> Verdict | None:
     scope = list(cues["new-subject"].split(cues["not-a-negation"].sub("_ ", place.before)))[-1]
     earlier, near = _segment(scope)
     own, listed = _last_of(cues["negation"], near), _last_of(cues["negation"], earlier)
+    governing = own or listed
     negative = cues["negation"].match(place.inner) or cues["inability"].match(place.inner)
-    if not (own or listed):
+    if not governing:
         return (
             Verdict.NOTHING if cues["negation-after"].match(place.after.removeprefix(COMMA)) else _unable(place, near)
         )
@@ -187,7 +188,7 @@ def _negated(place: Place) -> Verdict | None:
         return None if not own and not LIST.search(scope) else Verdict.UNCLEAR
     if _twisted(place, near) or not (own or LIST.search(scope + place.after)):
         return Verdict.UNCLEAR
-    return _governed(near[own.end() :] if own else scope[listed.end() if listed else 0 :], place.vocabulary)
+    return _governed((near if own else scope)[governing.end() :], place.vocabulary)
 
 
 def _twisted(place: Place, near: str) -> bool:
@@ -256,8 +257,8 @@ def _segment(words: str) -> tuple[str, str]:
 
 def _first(words: str) -> str:
     """What stands before the first conjunction or comma; with the next part where a list goes on at once."""
-    first, *rest = CONJUNCTION.split(words, maxsplit=2)
-    return first or "".join(rest[:1])
+    first, *rest = CONJUNCTION.split(words)
+    return first or next(iter(rest), "")
 
 
 def _clauses(words: str, *, question: bool, vocabulary: Vocabulary) -> Iterator[Clause]:

@@ -103,11 +103,11 @@ def read_moment(text: object, zone: tzinfo) -> Moment | None:
 
 
 def _moment(match: re.Match[str], zone: tzinfo) -> Moment:
-    year, month, day = (int(match[name]) if match[name] else None for name in ("year", "month", "day"))
+    year, month, day = (int(match[name] or "1") for name in ("year", "month", "day"))
     if match["clock"]:
         return _instant(match, zone)
-    first = date(year or 0, month or 1, day or 1)
-    last = first if day else shift(first, 1 if month else YEAR_MONTHS) - timedelta(days=1)
+    first = date(year, month, day)
+    last = first if match["day"] else shift(first, 1 if match["month"] else YEAR_MONTHS) - timedelta(days=1)
     return Moment(match[0], first, last, midnight(first, zone), _last_instant(last, zone))
 
 
@@ -131,7 +131,7 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def _last_instant(day: date, zone: tzinfo) -> datetime:
-    return midnight(day + timedelta(days=1), zone) - timedelta(microseconds=1)
+    return midnight(day + timedelta(days=1), zone) - timedelta.resolution
 
 
 def whole_years(born: date, today: date) -> int:

@@ -249,6 +249,10 @@ class _Flip(ast.NodeTransformer):
             return node.operand
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """A cache of another size decides nothing else."""
+        return node if isinstance(node.func, ast.Name) and node.func.id == "lru_cache" else self.generic_visit(node)
+
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, int) and not isinstance(node.value, bool) and self._here(node, f"{node.value} + 1"):
             return ast.copy_location(ast.Constant(node.value + 1), node)

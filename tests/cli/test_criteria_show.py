@@ -1,5 +1,7 @@
 """`criteria show`: a clinician reads every rule from its artefact, and that nobody has approved it."""
 
+from fractions import Fraction
+
 import pytest
 
 from fhir_svc.artefacts import load_artefacts
@@ -54,6 +56,12 @@ def test_the_examples_of_a_rule_do_what_they_say_and_need_every_fact(rule):
         for name in given.keys() - defaults.keys():
             fewer = {each: value for each, value in (defaults | given).items() if each != name}
             assert rule.condition.truth(Search(space, fewer).value) is not truth
+
+
+def test_examples_are_looked_for_at_a_threshold_and_just_beside_it():
+    space = space_of(KNOWLEDGE, "lbp-lss")
+    assert {Fraction("0.8"), Fraction("0.9"), Fraction("0.95"), 1} <= set(space.domain("abi-lowest"))
+    assert {5, 6, 7} <= set(space.domain("hx-pt-weeks"))
 
 
 def test_an_example_names_answers_and_any_red_flag_as_one_thing():

@@ -170,6 +170,10 @@ def condition(system, code, **more):
 
 
 APIXABAN = {"text": "Apixaban 5 mg"}
+TWO_MEDICINES = [
+    {"resourceType": "Medication", "id": "a", "code": {"text": "Ramipril 5 mg"}},
+    {"resourceType": "Medication", "id": "b", "code": APIXABAN},
+]
 SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
 
 
@@ -197,6 +201,12 @@ SCT, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
          "hx-anticoagulant", "yes"),
         ({"resourceType": "MedicationRequest", "status": "stopped", "medicationCodeableConcept": APIXABAN},
          "hx-anticoagulant", "no"),
+        ({"resourceType": "MedicationStatement", "status": "active", "contained": TWO_MEDICINES,
+          "medicationReference": {"reference": "#a"}}, "hx-anticoagulant", "no"),
+        ({"resourceType": "MedicationStatement", "status": "active", "contained": TWO_MEDICINES,
+          "medicationReference": {"reference": "#b"}}, "hx-anticoagulant", "yes"),
+        (condition(SCT, "441509002", recordedDate=(T + timedelta(minutes=15)).isoformat()), "mr-pacemaker",
+         "yes-unknown"),
         ({"resourceType": "AllergyIntolerance", "code": {"text": "Iodinated contrast"}}, "hx-contrast-allergy", "yes"),
     ],
 )  # fmt: skip
@@ -308,6 +318,11 @@ def test_a_measured_fact_shows_value_unit_date_and_source():
     fact = findings.facts["temperature-highest"]
     assert (str(fact.value), fact.unit, fact.date) == ("38.6", "Cel", hours(5))
     assert [source.type for source in fact.sources] == ["Observation"]
+
+
+def test_what_is_unknown_beside_a_rule_that_does_not_hold_is_named_as_missing_where_it_is_asked_for():
+    rule = next(each for each in found([calm({"rf-weight-loss": "unsure"})]).rules if each.id == "R41")
+    assert (rule.outcome, rule.missing) == (Outcome.NOT_MET, ("rf-weight-loss",))
 
 
 def test_what_counts_is_whole_and_what_is_measured_is_not():

@@ -84,6 +84,7 @@ RAISES = [
     ("saddle nunbmess", "rf-saddle-numbness=yes"),
     ("tniglnig between my legs", "rf-saddle-numbness=yes"),
     ("numbness in my rgoin", "rf-saddle-numbness=yes"),
+    ("I can't feel the toilet paper and my mother had cancer", "rf-saddle-numbness=yes"),
     ("I pooped in my pants and did not notice and cant pee", "rf-bladder-change=cannot-pass rf-bowel-change=leakage"),
     ("numb between my legs, no fever and no erection since Monday", "rf-saddle-numbness=yes rf-sexual-change=yes"),
     ("Not numb, but tingling between my legs", "rf-saddle-numbness=yes"),

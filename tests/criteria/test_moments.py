@@ -104,14 +104,33 @@ def test_without_a_zone_the_offset_of_t_is_the_patients():
     ("text", "first", "last"),
     [("2024-02", "2024-02-01", "2024-02-29"), ("2025", "2025-01-01", "2025-12-31"),
      ("2025-06-18", "2025-06-18", "2025-06-18"), ("2025-06-17T23:30:00Z", "2025-06-18", "2025-06-18"),
-     ("2016-12-31T23:59:60Z", "2017-01-01", "2017-01-01")],
+     ("2016-12-31T23:59:60Z", "2017-01-01", "2017-01-01"), ("1800", "1800-01-01", "1800-12-31"),
+     ("2400", "2400-01-01", "2400-12-31")],
 )  # fmt: skip
 def test_a_date_spans_the_days_that_it_may_mean(text, first, last):
     moment = read_moment(text, VIENNA)
-    assert (moment.first.isoformat(), moment.last.isoformat()) == (first, last)
+    assert (moment.first.isoformat(), moment.last.isoformat(), moment.text) == (first, last, text)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "18.06.2025", 20250618, None])
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2025-06-18T12:00:00.5Z", datetime(2025, 6, 18, 12, 0, 0, 500_000, tzinfo=UTC)),
+        ("2025-06-18T12:00:00.123456789Z", datetime(2025, 6, 18, 12, 0, 0, 123_456, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_is_read_to_the_microsecond_and_beyond_a_leap_second(text, instant):
+    assert read_moment(text, VIENNA).start == instant
+
+
+def test_a_week_has_seven_days():
+    assert span(2, "wk") == Span(days=14)
+
+
+@pytest.mark.parametrize(
+    "text", ["1799", "2401", "", "yesterday", "2025-13-01", "2025-02-30", "18.06.2025", 20250618, None]
+)
 def test_what_is_no_date_is_none(text):
     assert read_moment(text, UTC) is None
 

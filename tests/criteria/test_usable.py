@@ -65,6 +65,12 @@ def test_a_part_of_an_observation_is_named_by_its_place():
     assert list(MEASURES.unused(panel | withdrawn)) == []
 
 
+def test_a_unit_without_a_value_is_named():
+    bare = {"status": "final", "code": coding("http://loinc.org", "29463-7")}
+    unit = {"unit": "kg", "code": "kg", "system": "http://unitsofmeasure.org"}
+    assert list(MEASURES.unused(bare | {"valueQuantity": unit})) == [("value", "kg")]
+
+
 def test_a_panel_has_no_value_of_its_own():
     bare = {"status": "final", "code": coding("http://loinc.org", "29463-7")}
     assert list(MEASURES.unused(bare)) == [("value", "kg")]

@@ -37,6 +37,18 @@ from tests.criteria.cases.presentations import (
 UNFINISHED = {"id": "newer", "status": "in-progress", "authored": hours(1)}
 BY_KEY = f"{B}/CodeSystem/order-key"
 NAMED = {"valueQuantity": {"value": 38.6, "unit": "°C"}}
+BY_IDENTIFIER = {"identifier": {"system": "urn:example:mrn", "value": "7"}}
+OWN_MESSAGES = {
+    "named by identifier": {"sender": BY_IDENTIFIER},
+    "named by identifier and type": {"sender": BY_IDENTIFIER | {"type": "Patient"}},
+    "about someone named by identifier": {"subject": BY_IDENTIFIER},
+    "from another server": {"sender": {"reference": "https://ehr.example/Patient/p"}},
+}
+OTHERS_MESSAGES = {
+    "who is a patient too": {"sender": {"reference": "Patient/q"}},
+    "named by identifier": {"sender": BY_IDENTIFIER | {"type": "Practitioner"}},
+    "about someone named by identifier": {"sender": {"reference": "Practitioner/x"}, "subject": BY_IDENTIFIER},
+}
 
 
 def scanned(when):
@@ -141,6 +153,14 @@ SOURCES = [
         "ROUTINE",
         "",
         not_met="R01",
+    ),
+    *(
+        Case(f"a message of the patient {name}", [calm(), message("I am numb between the legs", **more)], met="R36 R01")
+        for name, more in OWN_MESSAGES.items()
+    ),
+    *(
+        Case(f"a message of somebody else {name}", [calm(), message("I am numb between the legs", **more)], orders="")
+        for name, more in OTHERS_MESSAGES.items()
     ),
     Case("a message without a text", [calm(), message(None)], orders="", reviews=True),
     Case(
