@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable
+from importlib import import_module
 
 from celery import Celery
 from celery.apps.worker import Worker
@@ -26,6 +27,10 @@ from workers.supervisor import supervise
 
 _EVALUATIONS = (URGENT, EVALUATE)
 _ALL = (*_EVALUATIONS, WRITE_BACK, NOTIFY)
+_LAZY = (  # what Celery loads when a worker starts: loaded before the fork, it is shared
+    *("celery.app.control", "celery.app.events", "celery.backends.base", "celery.concurrency.prefork"),
+    *("celery.worker.components", "celery.worker.consumer", "kombu.transport.redis"),
+)
 
 
 def make_app(broker_url: str, equipment: Equipment) -> Celery:
@@ -64,6 +69,8 @@ def run_worker(settings: Settings, concurrency: int) -> None:
     equipment = equip(settings, "")  # before any fork: its memory is shared
     equipment.database.ready()
     clear()
+    for name in _LAZY:
+        import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a child would write to every shared page, and so copy it
     evaluators = max(1, concurrency // 3)  # one evaluation makes several deliveries
