@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import takewhile
+from statistics import median
 
 from fhir_svc.criteria.case import Case
 from fhir_svc.criteria.chart import has_code
@@ -63,13 +64,6 @@ def _daily(found: Iterable[Measured]) -> Mapping[date, Fraction]:
         assert one.value is not None  # noqa: S101 - chosen as usable
         days[one.moment.first] = max(one.value, days.get(one.moment.first, one.value))
     return days
-
-
-def median(values: Iterable[Fraction]) -> Fraction:
-    """The middle value, or the mean of the two in the middle."""
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def decline(case: Case, declared: Declaration) -> Reading:

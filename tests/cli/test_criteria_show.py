@@ -58,6 +58,26 @@ def test_the_examples_of_a_rule_do_what_they_say_and_need_every_fact(rule):
             assert rule.condition.truth(Search(space, fewer).value) is not truth
 
 
+@pytest.mark.parametrize(
+    ("given", "fact", "worth"),
+    [
+        ({"ctx-back-pain": "no"}, "back-pain-denied", True),
+        ({"ctx-back-pain": "yes"}, "back-pain-denied", False),
+        ({"ctx-back-pain": None}, "back-pain-denied", False),
+        ({}, "back-pain-denied", None),
+        ({"hx-pt-weeks": None}, "physiotherapy-weeks-unknown", True),
+        ({"hx-pt-weeks": Fraction(6)}, "physiotherapy-weeks-unknown", False),
+        ({}, "physiotherapy-weeks-unknown", None),
+        ({"egfr": Fraction(60)}, "egfr-known", True),
+        ({"egfr": None}, "egfr-known", False),
+        ({"hx-anticoagulant": "no", "hx-contrast-allergy": None}, "myelogram-risk-unknown", True),
+        ({"hx-anticoagulant": "no"}, "myelogram-risk-unknown", None),
+    ],
+)
+def test_a_fact_about_facts_is_worth_in_an_example_what_it_is_for_a_patient(given, fact, worth):
+    assert Search(space_of(KNOWLEDGE, "lbp-lss"), given).value(fact) is worth
+
+
 def test_examples_are_looked_for_at_a_threshold_and_just_beside_it():
     space = space_of(KNOWLEDGE, "lbp-lss")
     assert {Fraction("0.8"), Fraction("0.9"), Fraction("0.95"), 1} <= set(space.domain("abi-lowest"))

@@ -20,6 +20,7 @@ from tests.criteria.cases.building import (
     distance,
     form,
     hours,
+    injection,
     observation,
     patient,
     report,
@@ -398,6 +399,10 @@ def six_minutes(values):
         ([walked(9), walked(-2)], "home-silence", True),
         ([walked(9), walked(0, effectiveDateTime=hours(-0.25))], "home-silence", False),
         ([walked(7)], "home-silence", True),
+        ([injection(day(40)), injection(day(90))], "epidural-sessions", 2),
+        ([injection(day(40)), injection("2025-05")], "epidural-sessions", None),
+        ([injection(day(40)), injection("2024")], "epidural-sessions", None),
+        ([injection(day(40)), injection("2025-05")], "epidural-sessions-ever", None),
         ([walked(6)], "home-silence", False),
     ],
 )

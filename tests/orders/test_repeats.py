@@ -140,6 +140,26 @@ def test_a_standing_order_of_the_ehr_holds_a_draft_back(bench, want, name, order
         assert decision.orders[0].attached == (standing,)
 
 
+def test_an_order_that_was_made_this_moment_is_new_whenever_it_was_received(bench, want):
+    decision = bench.decide(bench.findings([want("MRI_L_WO", "stat", "R01")]), theirs(bench, priority="stat", hours=0))
+    assert decision.orders == ()
+
+
+@pytest.mark.parametrize(("mine", "another", "drafted"), [(2, 30, False), (30, 2, True)])
+def test_our_own_order_waits_from_the_moment_that_its_task_was_written(bench, want, mine, another, drafted):
+    def asked(name, hours, focus):
+        authored = (bench.at - timedelta(hours=hours)).isoformat()
+        return bench.stored(
+            "Task", name, ours=True, status="requested", authoredOn=authored, focus={"reference": focus}
+        )
+
+    coded = {"coding": [{"system": KEY, "code": "MRI_L_WO"}]}
+    signed = bench.stored("ServiceRequest", "mine", ours=True, status="active", priority="stat", code=coded)
+    tasks = [asked("a", mine, "ServiceRequest/mine"), asked("b", another, "ServiceRequest/another")]
+    decision = bench.decide(bench.findings([want("MRI_L_WO", "stat", "R01")]), signed, *tasks)
+    assert bool(decision.orders) is drafted
+
+
 def test_a_rule_held_back_by_the_ehrs_order_still_reaches_a_physician(bench, want):
     findings = bench.findings([want("MRI_L_WO", "asap", "R02")], [bench.rule("R02", level="SAME_DAY")])
     decision = bench.decide(findings, theirs(bench, priority="asap"))
