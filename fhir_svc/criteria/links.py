@@ -21,11 +21,7 @@ OWN_SYSTEM = f"{BASE}/CodeSystem/"
 
 def codes(artefacts: Sequence[Json]) -> Iterator[Fault]:
     """Codes with a wrong check digit, and codes of ours that no CodeSystem has."""
-    own = {
-        one["url"]: {concept["code"] for concept in _concepts(one)}
-        for one in artefacts
-        if one["resourceType"] == "CodeSystem" and "url" in one
-    }
+    own = {one["url"]: {concept["code"] for concept in _concepts(one)} for one in artefacts if "url" in one}
     for one in artefacts:
         place = f"{one['resourceType']}/{one['id']}"
         for path, system, code in codings(one):

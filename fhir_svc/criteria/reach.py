@@ -113,7 +113,7 @@ class Space:
         """The thresholds, and what lies just beside them; nothing implausible."""
         declared = self.declarations.facts.get(name)
         limits = declared.plausible if declared else None
-        step = Fraction(1, 10) if any(number.denominator > 1 for number in numbers) else Fraction(1)
+        step = Fraction(1, 10) if any(number.denominator != 1 for number in numbers) else Fraction(1)
         near = [value for number in numbers for value in (number, number + step, number - step)]
         near += [limits.low, limits.high] if limits else []
         ordered = sorted(numbers)

@@ -80,8 +80,10 @@ def test_a_fact_about_facts_is_worth_in_an_example_what_it_is_for_a_patient(give
 
 def test_examples_are_looked_for_at_a_threshold_and_just_beside_it():
     space = space_of(KNOWLEDGE, "lbp-lss")
-    assert {Fraction("0.8"), Fraction("0.9"), Fraction("0.95"), 1} <= set(space.domain("abi-lowest"))
-    assert {5, 6, 7} <= set(space.domain("hx-pt-weeks"))
+    tried = {Fraction(each) for each in ("0.8", "0.9", "0.95", "1", "1.1", "0", "4")}
+    assert set(space.domain("abi-lowest")) == {*tried, None}
+    assert set(space.domain("hx-pt-weeks")) == {5, 6, 7, 0, 5200, None}
+    assert set(space.domain("contrast-for-infection-and-cancer")) == {True, False}
 
 
 def test_an_example_names_answers_and_any_red_flag_as_one_thing():

@@ -117,6 +117,7 @@ STANDING = [
     ("stat under 24 h holds back", {"priority": "stat", "hours": 23.9}, "stat", False),
     ("stat at 24 h is asked for again", {"priority": "stat", "hours": 24}, "stat", True),
     ("asap at 24 h is asked for again", {"priority": "asap", "hours": 24}, "asap", True),
+    ("stat of the future waits since it was received", {"priority": "stat", "hours": -5}, "stat", True),
     ("urgent at 24 h holds back", {"priority": "urgent", "hours": 24}, "urgent", False),
     ("draft holds back", {"status": "draft"}, "routine", False),
     ("draft of lower priority does not", {"status": "draft"}, "urgent", True),
