@@ -54,9 +54,10 @@ def _next_birthday(month: int, day: int, case: Case) -> date:
 def sex(case: Case, _: Declaration) -> Reading:
     """Kind `sex`: the administrative gender; one that says neither male nor female is unknown."""
     patient = case.record.patient
-    value = patient.content.get("gender") if patient else None
-    known = value if value in {"male", "female"} else None
-    return Reading(known, sources=(patient,) if patient and value else ())
+    if patient is None:
+        return UNKNOWN
+    value = patient.content.get("gender")
+    return Reading(value if value in {"male", "female"} else None, sources=(patient,) if value else ())
 
 
 def expression(case: Case, declared: Declaration) -> Reading:

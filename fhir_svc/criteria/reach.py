@@ -152,9 +152,9 @@ class Search:
 
     def _solve(self, goal: Node) -> Generator[Given, None, tuple[bool, frozenset[str]]]:
         """Yield solutions; give back whether there were any, and the facts that made the dead ends."""
-        self.steps -= 1
-        if self.steps < 0:
+        if not self.steps:
             raise Exhausted
+        self.steps -= 1
         truth = goal.value(self.value)
         if truth is True:
             yield dict(self.given)
