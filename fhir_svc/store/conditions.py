@@ -41,40 +41,30 @@ class _How:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One parameter: `rows` of the search table of which a resource must have one, or none if `absent`."""
+    """One parameter: `head` is SQL for what it asks of a resource's own row.
 
-    rows: Any
+    Else `rows` are those of the search table of which a resource must have one, or none if `absent`. `few`: it names
+    few resources.
+    """
+
+    head: Any = None
+    rows: Any = None
     absent: bool = False
-    selective: bool = False
+    few: bool = False
 
 
 def meeting(dialect: str, tenant: str, kind: str, params: Sequence[tuple[str, str]]) -> Any:
     """SQL for "a resource of this tenant and type that meets all of these"."""
-    direct: list[Any] = []
-    asked: list[_Asked] = []
-    few = False
-    for name, value in params:
-        own, _, modifier = name.partition(":")
-        try:
-            if own in EVERYWHERE:
-                direct.append(_direct(kind, own, modifier, value))
-                few |= own == "_id"
-                continue
-            field, parameter = _parameter(kind, own)
-            how = _how(parameter, own, modifier, value)
-            if parameter.head is None:
-                asked.append(_asked(tenant, f"{kind}.{field}", parameter, how, value))
-            else:
-                direct.append(_of_head(resources.c[parameter.head], parameter, how, value))
-                few |= parameter.kind == "reference" and not how.missing
-        except Malformed as failure:
-            raise failure.at(f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http") from None
-    start = next((one for one in asked if one.selective and not one.absent), None)
+    asked = [_asked(tenant, kind, name, value) for name, value in params]
+    direct = [one.head for one in asked if one.head is not None]
+    others = [one for one in asked if one.head is None]
+    start = next((one for one in others if one.few and not one.absent), None)
     if start:  # its rows are of this tenant and type only
-        rest = (_tested(one) for one in asked if one is not start)
+        rest = (_tested(one) for one in others if one is not start)
         return and_(among(dialect, resources.c.key, select(rows.c.resource).where(start.rows)), *direct, *rest)
     mine = and_(resources.c.tenant == tenant, resources.c.type == kind, *direct)
-    return and_(mine, *(_tested(one) if few else _looked_up(dialect, one) for one in asked))
+    few = any(one.few for one in asked if one.head is not None)
+    return and_(mine, *(_tested(one) if few else _looked_up(dialect, one) for one in others))
 
 
 def _tested(one: _Asked) -> Any:
@@ -92,7 +82,30 @@ def _looked_up(dialect: str, one: _Asked) -> Any:
     return found.is_(true()) if dialect == "postgresql" else found
 
 
-def _direct(kind: str, name: str, modifier: str, value: str) -> Any:
+def _asked(tenant: str, kind: str, name: str, value: str) -> _Asked:
+    own, _, modifier = name.partition(":")
+    try:
+        return _read(tenant, kind, own, modifier, value)
+    except Malformed as failure:
+        raise failure.at(f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http") from None
+
+
+def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Asked:
+    if name in EVERYWHERE:
+        return _Asked(_everywhere(kind, name, modifier, value), few=name == "_id")
+    field, parameter = _parameter(kind, name)
+    how = _how(parameter, name, modifier, value)
+    if parameter.head is not None:
+        few = parameter.kind == "reference" and not how.missing
+        return _Asked(_of_head(resources.c[parameter.head], parameter, how, value), few=few)
+    mine = and_(rows.c.tenant == tenant, rows.c.field == f"{kind}.{field}")
+    if how.missing:
+        return _Asked(rows=mine, absent=how.absent)
+    matching = and_(mine, or_(*(_match(parameter, one, how.target) for one in _split(value, ","))))
+    return _Asked(rows=matching, absent=how.absent, few=parameter.kind == "reference" or field in _SELECTIVE)
+
+
+def _everywhere(kind: str, name: str, modifier: str, value: str) -> Any:
     if kind not in PARAMETERS:
         raise Malformed("This type is not kept here.", error="unknown-parameter", code="not-supported")
     if modifier == "missing" and value in _SAID:
@@ -125,15 +138,6 @@ def _how(parameter: Parameter, name: str, modifier: str, value: str) -> _How:
 
 def _bad_modifier() -> Malformed:
     return Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
-
-
-def _asked(tenant: str, field: str, parameter: Parameter, how: _How, value: str) -> _Asked:
-    mine = and_(rows.c.tenant == tenant, rows.c.field == field)
-    if how.missing:
-        return _Asked(mine, absent=how.absent)
-    matching = and_(mine, or_(*(_match(parameter, one, how.target) for one in _split(value, ","))))
-    selective = parameter.kind == "reference" or field.partition(".")[2] in _SELECTIVE
-    return _Asked(matching, absent=how.absent, selective=selective)
 
 
 def _of_head(column: Any, parameter: Parameter, how: _How, value: str) -> Any:
