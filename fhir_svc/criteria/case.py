@@ -136,8 +136,8 @@ class Case:
 
     def edge(self, instant: datetime) -> None:
         """Time alone changes a fact at this instant."""
-        if instant > self.at and (self._edge is None or instant < self._edge):
-            self._edge = instant
+        if instant > self.at:
+            self._edge = min(instant, self._edge or instant)
 
     @property
     def next_change(self) -> datetime | None:

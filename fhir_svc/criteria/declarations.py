@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 
 from fhir_svc.criteria.expressions import Expression
@@ -129,11 +128,9 @@ class Parameter:
             if isinstance(value, bool):
                 return value
             raise Broken(f"site value {self.name} is true or false")
-        if isinstance(value, bool) or not isinstance(value, int | Decimal | str | float):
-            raise Broken(f"site value {self.name} is a number")
         try:
             number = Fraction(str(value))
-        except ValueError as fault:
+        except (ValueError, ZeroDivisionError) as fault:
             raise Broken(f"site value {self.name} is a number") from fault
         if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
             raise Broken(f"site value {self.name} is outside its range")

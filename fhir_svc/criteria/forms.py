@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from fhir_svc.criteria.declarations import Form, Window
@@ -80,9 +81,7 @@ def responses(case: Case, form: Form) -> Responses:
     """Sort the responses to a form into those that decide, add, and linger."""
     found = sorted(_responses(case, form), key=lambda response: response.age, reverse=True)
     current = next((response for response in found if response.completed), None)
-    newer = tuple(
-        response for response in found if not response.completed and (current is None or response.age > current.age)
-    )
+    newer = tuple(takewhile(lambda response: not response.completed, found))
     lingering = Window(since=form.carry)
     others = tuple(
         response

@@ -138,9 +138,7 @@ def recorded(case: Case, declared: Declaration, *, doubtful: bool = False) -> Re
             found.append(entry)
     if not found:
         return NO
-    newest = max(
-        found, key=lambda entry: (entry.moment is not None, entry.moment and entry.moment.start, entry.stored.id)
-    )
+    newest = max(found, key=_age)
     return Reading(
         value=True,
         date=newest.moment.text if newest.moment else None,

@@ -138,7 +138,7 @@ def _item(words: Words) -> Item:
     coding = _one(words, "code")
     return Item(
         expression=_expression(_one(words, "expression")),
-        points=Fraction(_one(words, "points", 0)),
+        points=Fraction(_one(words, "points", "0")),
         code=None if coding is None else _code(coding),
         value=_one(words, "value", ""),
         latest=_span(_one(words, "latest")) or Span(),

@@ -57,7 +57,7 @@ class Repeats:
         self.orders.append(_with(order, tuple(shown), tuple(held.id for held in drafts)))
 
     def _orders(self, kind: OrderKind) -> list[Stored]:
-        found = [held for held in self.record.of("ServiceRequest") if held.id not in self.gone or not held.ours]
+        found = [held for held in self.record.of("ServiceRequest") if held.id not in self.gone]
         found = [held for held in found if held.content.get("doNotPerform") is not True]
         return [held for held in found if key_of(held.content, [kind]) == kind.key]
 

@@ -21,6 +21,7 @@ from tests.criteria.cases.building import (
     form,
     hours,
     injection,
+    levels,
     observation,
     patient,
     report,
@@ -29,6 +30,7 @@ from tests.criteria.cases.building import (
     temperature,
     walk,
     weight,
+    woman,
 )
 from tests.criteria.cases.checking import knowledge, record_of
 from tests.criteria.cases.presentations import SADDLE, VASCULAR
@@ -215,6 +217,14 @@ def test_what_is_on_file_counts_like_an_answer(given_resource, name, expected):
     assert value(found([calm(), given_resource]), name) == expected
 
 
+def test_what_is_on_file_twice_is_dated_by_the_one_that_has_a_date():
+    dialysed = "265764009"
+    undated, dated = condition(SCT, dialysed), condition(SCT, dialysed, id="d", recordedDate=day(9))
+    for both in ([undated, dated], [dated, undated | {"id": "z"}]):
+        fact = found([calm(), *both]).facts["dialysis"]
+        assert (fact.value, fact.date, len(fact.sources)) == (True, day(9), 2)
+
+
 def test_a_named_type_of_pacemaker_is_not_overruled_by_a_record_without_type():
     findings = found([calm({"mr-pacemaker": "yes-conditional"}), condition(SCT, "441509002")])
     assert value(findings, "mr-pacemaker") == "yes-conditional"
@@ -239,6 +249,12 @@ def test_a_named_type_of_pacemaker_is_not_overruled_by_a_record_without_type():
 )
 def test_the_next_change_is_the_first_edge_of_any_fact(given_resources, expected):
     assert found(given_resources).next_change == expected
+
+
+def test_what_changes_at_this_moment_has_changed():
+    findings = found([form({}, status="in-progress", authored=hours(24))])
+    assert value(findings, "intake-idle") is True
+    assert findings.next_change > T
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -326,6 +342,11 @@ def test_what_is_unknown_beside_a_rule_that_does_not_hold_is_named_as_missing_wh
     assert (rule.outcome, rule.missing) == (Outcome.NOT_MET, ("rf-weight-loss",))
 
 
+def test_what_several_sources_tell_decides_as_one_fact():
+    rule = next(each for each in found([woman(30), calm({"ctx-pregnant": "pregnant"})]).rules if each.id == "R14")
+    assert [fact.name for fact in rule.deciding] == ["pregnancy"]
+
+
 def test_what_counts_is_whole_and_what_is_measured_is_not():
     findings = found([patient(), calm(), weight(80, day(2))])
     shown = [value(findings, name) for name in ("age", "weight-now")]
@@ -399,6 +420,8 @@ def six_minutes(values):
         ([walked(9), walked(-2)], "home-silence", True),
         ([walked(9), walked(0, effectiveDateTime=hours(-0.25))], "home-silence", False),
         ([walked(7)], "home-silence", True),
+        ([levels(1, 3, 2), levels(1, 1, 1) | {"status": "entered-in-error"}], "rising-sessions", 1),
+        ([levels(1, 3, 2), levels(1, 1, 1)], "rising-sessions", 0),
         ([injection(day(40)), injection(day(90))], "epidural-sessions", 2),
         ([injection(day(40)), injection("2025-05")], "epidural-sessions", None),
         ([injection(day(40)), injection("2024")], "epidural-sessions", None),
@@ -427,6 +450,11 @@ def test_a_site_value_is_shown_where_it_mattered():
     claudicants = found([calm()], **{"young-age": 45})
     rule = next(rule for rule in claudicants.rules if rule.id == "R19")
     assert {fact.name: fact.value for fact in rule.facts}["young-age"] == 45
+
+
+def test_a_fever_began_by_the_time_it_was_measured():
+    risk = calm({"rf-ivdu": "yes"}, authored=hours(30))
+    assert found([risk, temperature("38.6", back=10)]).onsets["R03"] == T - timedelta(hours=10)
 
 
 def test_the_first_branch_that_is_true_is_taken_alone():

@@ -100,3 +100,9 @@ def test_a_site_chooses_within_the_range_of_a_value_and_not_beyond(name, lowest,
     for value in (lowest - 1, highest + 1):
         with pytest.raises(Broken):
             run(record, values={name: value})
+
+
+@pytest.mark.parametrize("value", ["many", "1/0", True, None, [30], {}])
+def test_a_site_can_not_set_a_number_to_what_is_none(value):
+    with pytest.raises(Broken):
+        run(record_of([calm()]), values={"imaging-window-days": value})

@@ -61,6 +61,21 @@ def test_a_month_of_which_one_day_lies_in_the_window_may_be_inside(bench, want):
     assert bench.decide(findings, report(bench, "2026-03")).rule("R16").outcome == "cannot-tell"
 
 
+@pytest.mark.parametrize(
+    ("period", "suppressed"),
+    [
+        ({"start": "2025-01-01", "end": "2026-02-17"}, True),
+        ({"start": "2026-02-17"}, True),
+        ({"start": "2025-01-01", "end": "2025-02-17"}, False),
+    ],
+)
+def test_a_study_of_a_period_was_done_at_its_end(bench, want, period, suppressed):
+    code = {"coding": [{"system": LOINC, "code": "30679-5"}]}
+    study = bench.stored("Procedure", "scan", status="completed", code=code, performedPeriod=period)
+    findings = bench.findings([want("MRI_L_WO", "routine", "R11")])
+    assert bool(bench.decide(findings, study).orders) is not suppressed
+
+
 def test_the_window_is_the_sites_own(bench, want):
     bench.site = Site(values={"imaging-window-days": 30})
     findings = bench.findings([want("MRI_L_WO", "routine", "R11")])
@@ -86,6 +101,7 @@ def test_a_swapped_scan_is_suppressed_too(bench, want, safety_controls):
 ONSETS = [
     ("R16 (c): onset after the scan", datetime(2026, 3, 9, tzinfo=UTC), "met", True),
     ("onset not known counts as after it", None, "met", True),
+    ("onset at the moment of the scan is not after it", datetime(2026, 2, 17, tzinfo=UTC), "not-met", False),
     ("onset before the scan: a red flag still wants it", datetime(2026, 1, 20, tzinfo=UTC), "not-met", False),
 ]
 

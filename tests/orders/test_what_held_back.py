@@ -97,3 +97,15 @@ def test_a_scan_that_a_red_flag_overrides_is_named_too(patient):
     news = patient.now(MAN, STUDY, patient.form("q1", rf_saddle_numbness="yes", rf_saddle_onset="within-14-days"))
     assert [(name, value) for name, value, _, _ in traced(news)] == [("earlier-imaging", "final")]
     assert issues(news) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "denied"),
+    [({"rf_saddle_numbness": "yes"}, {}), (ROUTINE, ROUTINE | {"hx_wants_intervention": "no"})],
+)
+def test_what_was_withdrawn_is_drafted_again_when_it_is_said_again(patient, answers, denied):
+    first = patient.now(MAN, patient.form("q1", **answers)).orders("draft")
+    patient.now(patient.form("q1", **denied))
+    assert {held.content["status"] for held in patient.held.values() if held.type == "ServiceRequest"} == {"revoked"}
+    again = patient.now(patient.form("q1", **answers)).orders("draft")
+    assert [order["code"] for order in again] == [order["code"] for order in first]
