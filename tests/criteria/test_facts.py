@@ -104,6 +104,11 @@ def test_the_more_dangerous_follow_up_of_two_responses_counts():
     assert outcome(findings, "R01") is Outcome.MET
 
 
+def test_every_response_that_says_the_same_of_a_follow_up_is_its_source():
+    findings = found([calm(SADDLE), calm(SADDLE, id="older", authored=hours(30)), calm(OLD_AND_CHECKED, id="old")])
+    assert {source.id for source in findings.facts["rf-saddle-onset"].sources} == {"form", "older"}
+
+
 @pytest.mark.parametrize(("back", "expected"), [(13, "yes"), (14, "no")])
 def test_a_positive_of_another_response_lingers_fourteen_days(back, expected):
     findings = found([calm(), calm(SADDLE, id="older", authored=hours(24 * back))])
@@ -467,14 +472,16 @@ def test_the_first_branch_that_is_true_is_taken_alone():
 
 
 def test_a_decline_alerts_once_in_fourteen_days():
-    def alert(back):
-        coding = {"system": f"{B}/PlanDefinition/lbp-lss", "code": "R30"}
+    def alert(back, rule="R30"):
+        coding = {"system": f"{B}/PlanDefinition/lbp-lss", "code": rule}
         return {"resourceType": "Task", "id": "t", "authoredOn": hours(24 * back), "reasonCode": {"coding": [coding]}}
 
     walks = [calm(), *series([1000] * 7, [800] * 4)]
     fresh, standing, again = (found(walks, ours=ours) for ours in ([], [alert(13)], [alert(14)]))
     messages = [[message.reason for message in each.messages] for each in (fresh, standing, again)]
     assert messages == [["RED_FLAG_RESCREEN"], [], ["RED_FLAG_RESCREEN"]]
+    assert value(found(walks, ours=[alert(13, "R31")]), "walking-decline-alerted") is False
+    assert value(found([*walks, alert(13)]), "walking-decline-alerted") is False
     assert {each.level for each in (fresh, standing, again)} == {"SOON"}
     assert {outcome(each, "R30") for each in (fresh, standing, again)} == {Outcome.MET}
 

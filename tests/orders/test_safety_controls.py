@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fhir_svc.orders.candidates import Candidate, merged
+from fhir_svc.orders.controls import Passage
 from fhir_svc.orders.definitions import ladder
 
 
@@ -151,3 +152,13 @@ def test_an_order_in_the_place_of_another_says_so_when_a_second_rule_wants_it_to
     for both in ([swapped, wanted], [wanted, swapped]):
         (order,) = merged(both, ladder(knowledge))
         assert (order.priority, order.instead_of, set(order.rules)) == ("stat", "MRI_L_WO", {"R01", "R02"})
+
+
+@pytest.mark.parametrize("outcome", ["met", "not-met"])
+def test_a_physicians_answer_is_evidence_of_the_orders_that_its_check_would_hold(bench, knowledge, outcome):
+    answer = bench.stored("Observation", "answer", ours=True)
+    check = bench.control("R13.unanswered", "hold", {"MRI_L_WO"}, blocker="mr-screening", outcome=outcome)
+    wanted = [Candidate("MRI_L_WO", "stat", ("R01",)), Candidate("XR_L", "urgent", ("R05",))]
+    passage = Passage(wanted, ladder(knowledge), {"mr-screening": answer}).run([check])
+    left = {held.key: (held.attached, held.blockers) for held in passage.candidates}
+    assert left == {"MRI_L_WO": ((answer,) if outcome == "met" else (), ()), "XR_L": ((), ())}
