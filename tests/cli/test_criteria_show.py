@@ -72,6 +72,8 @@ def test_the_examples_of_a_rule_do_what_they_say_and_need_every_fact(rule):
         ({"egfr": None}, "egfr-known", False),
         ({"hx-anticoagulant": "no", "hx-contrast-allergy": None}, "myelogram-risk-unknown", True),
         ({"hx-anticoagulant": "no"}, "myelogram-risk-unknown", None),
+        ({"intake-stale": True}, "intake-out-of-date", None),
+        ({"intake-stale": False}, "intake-out-of-date", False),
     ],
 )
 def test_a_fact_about_facts_is_worth_in_an_example_what_it_is_for_a_patient(given, fact, worth):
