@@ -353,10 +353,10 @@ def test_what_several_sources_tell_decides_as_one_fact():
 
 
 def test_what_counts_is_whole_and_what_is_measured_is_not():
-    findings = found([patient(), calm(), weight(80, day(2))])
-    shown = [value(findings, name) for name in ("age", "weight-now")]
-    assert [type(each) for each in shown] == [int, Decimal]
-    assert shown == [70, 80]
+    findings = found([patient(), calm(), walk({"wk-distal-start": 2}), weight(80, day(2))])
+    shown = [value(findings, name) for name in ("age", "wk-distal-start", "weight-now", "hx-pt-weeks")]
+    assert [type(each) for each in shown] == [int, int, Decimal, Decimal]
+    assert shown == [70, 2, 80, 8]
 
 
 def test_any_red_flag_is_shown_as_one_fact_beside_the_rules_that_it_sums_up():
