@@ -427,6 +427,8 @@ def six_minutes(values):
         ([walked(7)], "home-silence", True),
         ([levels(1, 3, 2), levels(1, 1, 1) | {"status": "entered-in-error"}], "rising-sessions", 1),
         ([levels(1, 3, 2), levels(1, 1, 1)], "rising-sessions", 0),
+        ([levels(1, 3, 40), levels(1, 1, 1) | {"effectiveDateTime": "2025-06"}], "rising-sessions", 1),
+        ([levels(1, 3, 40), levels(1, 1, 1) | {"effectiveDateTime": "unknown"}], "rising-sessions", 1),
         ([injection(day(40)), injection(day(90))], "epidural-sessions", 2),
         ([injection(day(40)), injection("2025-05")], "epidural-sessions", None),
         ([injection(day(40)), injection("2024")], "epidural-sessions", None),
@@ -443,6 +445,13 @@ def test_every_missed_session_is_a_source():
     assert (missed.value, len(missed.sources)) == (2, 2)
     (newest,) = found([calm(), session(5), session(3)]).facts["missed-sessions"].sources
     assert newest.content["performedDateTime"] == day(3)
+
+
+def test_every_session_that_moved_symptoms_down_is_a_source():
+    rising = found([levels(1, 1, 4), levels(1, 3, 3), levels(1, 3, 2)]).facts["rising-sessions"]
+    assert (rising.value, len(rising.sources)) == (2, 2)
+    (newest,) = found([levels(1, 1, 4), levels(1, 1, 3)]).facts["rising-sessions"].sources
+    assert newest.content["effectiveDateTime"] == day(3)
 
 
 def test_a_session_without_a_day_is_in_no_row():
