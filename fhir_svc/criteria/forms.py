@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,7 @@ def read_messages(case: Case) -> Messages:
         sent = _sent(case, stored)
         if sent is None or case.inside(sent, Window(since=form.messages)) is False:
             continue
-        if _is_proxy(stored):
+        if _writer(stored.content) is Writer.UNSURE:
             unclear.append(stored)
             continue
         reading = read([_text(payload) for payload in stored.content.get("payload", ())], case.vocabulary)
@@ -188,29 +189,41 @@ def _text(payload: Json) -> str:
 
 
 def _sent(case: Case, stored: Stored) -> Moment | None:
-    """When the patient, or a relative, sent this message; None for one of somebody else or one that was taken back."""
-    content = stored.content
-    if stored.ours or content.get("status") != "completed":
+    """When this message was sent; None for one that is known to be somebody else's, or that was taken back."""
+    if stored.ours or stored.content.get("status") != "completed" or _writer(stored.content) is Writer.OTHER:
         return None
-    sender, subject = (content.get(key) for key in ("sender", "subject"))
-    if sender is not None and subject is not None and not (_same(sender, subject) or _is_proxy(stored)):
-        return None
-    return case.moment(content.get("sent")) or _moment_of(case, updated_at(case, stored))
+    return case.moment(stored.content.get("sent")) or _moment_of(case, updated_at(case, stored))
 
 
-def _is_proxy(stored: Stored) -> bool:
-    """Whether a relative writes for the patient: who `I` and `he` are can't be told, so that a clinician reads it."""
-    return _type(stored.content.get("sender") or {}) == "RelatedPerson"
+class Writer(Enum):
+    """Who wrote a message, as far as it says so."""
+
+    PATIENT = auto()
+    OTHER = auto()
+    UNSURE = auto()
 
 
-def _type(reference: Json) -> str:
-    """What a reference says that its target is, "" for one that does not say."""
-    address = str(reference.get("reference", "")).partition("/_history")[0]
-    return str(reference.get("type") or "".join(address.split("/")[-2:-1]))
+def _writer(message: Json) -> Writer:
+    """Whose words these are; who `I` and `he` are in a relative's can't be told, nor in what contradicts itself."""
+    sender, subject = message.get("sender"), message.get("subject")
+    if sender is None or subject is None:
+        return Writer.PATIENT
+    kinds = _kinds(message, sender)
+    if kinds == {"Patient"}:
+        told = "reference" in sender and "reference" in subject
+        return Writer.UNSURE if told and _id(sender) != _id(subject) else Writer.PATIENT
+    if not kinds:
+        return Writer.PATIENT if "identifier" in sender else Writer.UNSURE
+    return Writer.UNSURE if kinds & {"Patient", "RelatedPerson"} else Writer.OTHER
 
 
-def _same(sender: Json, subject: Json) -> bool:
-    """Two references to one patient; a patient by identifier alone can't be told apart and counts."""
-    if "reference" in sender and "reference" in subject:
-        return str(sender["reference"]).rpartition("/")[2] == str(subject["reference"]).rpartition("/")[2]
-    return _type(sender) in {"", "Patient"}
+def _kinds(message: Json, reference: Json) -> set[str]:
+    """Every type that a reference says its target to be of; more than one, if it contradicts itself."""
+    address = str(reference.get("reference", "")).partition("/_history/")[0]
+    said = [str(reference.get("type", "")).rpartition("/")[2], *address.split("/")[-2:-1]]
+    inside = [str(one["resourceType"]) for one in message.get("contained", ()) if address == f"#{one.get('id')}"]
+    return {kind for kind in (*said, *inside) if kind}
+
+
+def _id(reference: Json) -> str:
+    return str(reference["reference"]).partition("/_history/")[0].rpartition("/")[2]

@@ -43,9 +43,22 @@ OWN_MESSAGES = {
     "named by identifier and type": {"sender": BY_IDENTIFIER | {"type": "Patient"}},
     "about someone named by identifier": {"subject": BY_IDENTIFIER},
     "from another server": {"sender": {"reference": "https://ehr.example/Patient/p"}},
+    "in a version": {"sender": {"reference": "Patient/p/_history/3"}},
+    "whose type is written out": {
+        "sender": {"reference": "Patient/p", "type": "http://hl7.org/fhir/StructureDefinition/Patient"}
+    },
+    "named by identifier and a type that is written out": {
+        "sender": BY_IDENTIFIER | {"type": "http://hl7.org/fhir/StructureDefinition/Patient"}
+    },
 }
 OTHERS_MESSAGES = {
-    "who is a patient too": {"sender": {"reference": "Patient/q"}},
+    "whose type is written out": {
+        "sender": {"reference": "Practitioner/x", "type": "http://hl7.org/fhir/StructureDefinition/Practitioner"}
+    },
+    "in the message itself": {
+        "sender": {"reference": "#c"},
+        "contained": [{"resourceType": "Practitioner", "id": "c"}],
+    },
     "named by identifier": {"sender": BY_IDENTIFIER | {"type": "Practitioner"}},
     "about someone named by identifier": {"sender": {"reference": "Practitioner/x"}, "subject": BY_IDENTIFIER},
 }

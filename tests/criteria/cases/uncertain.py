@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.criteria.cases.building import calm, day, egfr, message, observation, patient, walk
-from tests.criteria.cases.checking import Case
+from tests.criteria.cases.checking import Case, alike
 from tests.criteria.cases.presentations import CANCER
 
 PROXY = {"sender": {"reference": "RelatedPerson/daughter"}}
+CONTAINED = {"resourceType": "RelatedPerson", "id": "c"}
+R4 = "http://hl7.org/fhir/StructureDefinition"
+UNSURE_SENDERS: dict[str, dict[str, Any]] = {
+    "a relative whose type is written out": {"sender": PROXY["sender"] | {"type": f"{R4}/RelatedPerson"}},
+    "a relative who is called a patient": {"sender": PROXY["sender"] | {"type": "Patient"}},
+    "a relative in the message itself": {"sender": {"reference": "#c"}, "contained": [CONTAINED]},
+    "another patient": {"sender": {"reference": "Patient/q"}},
+    "a clinician who is called a patient": {"sender": {"reference": "Practitioner/p", "type": "Patient"}},
+    "somebody of whom a name is all there is": {"sender": {"display": "Chris"}},
+    "somebody of whom nothing is said": {"sender": {"extension": [{"url": "urn:x", "valueCode": "y"}]}},
+}
 MESSAGES = [
     Case(
         "what a relative writes for the patient is read by a clinician",
@@ -19,6 +32,17 @@ MESSAGES = [
     ),
     Case(
         "harmless words of a relative too", [calm(), message("Thank you", **PROXY)], orders="", met="R36", reviews=True
+    ),
+    *alike(
+        {
+            f"a message of {who} is read by a clinician": [calm(), message("Numb between the legs", **more)]
+            for who, more in UNSURE_SENDERS.items()
+        },
+        orders="",
+        met="R36",
+        messages="RED_FLAG_RESCREEN",
+        reviews=True,
+        review_priority="asap",
     ),
     Case(
         "a relative's message of fifteen days ago",
