@@ -40,8 +40,16 @@ def _act(equipment: Equipment, claim: Claim) -> None:
     with equipment.database.transaction() as tx:
         task = resources.read(tx, claim.tenant, "Task", claim.subjects[0])
         work.finish(tx, claim.ids)
-        if task is not None and task.content["status"] in OPEN:  # putting it off does not make it wait longer
+        if task is not None and _is_late(equipment, tx, claim.tenant, task):
             _call_again(equipment, tx, claim.tenant, task)
+
+
+def _is_late(equipment: Equipment, tx: Connection, tenant: str, task: Stored) -> bool:
+    """Whether a Task still has to be called out for: putting it off does not make it wait longer, lowering it does."""
+    if task.content["status"] not in OPEN or escalation.due(equipment.knowledge, task.content) is None:
+        return False
+    called = resources.read(tx, tenant, "CommunicationRequest", escalation.identity(task.content))
+    return called is None or not any(extensions(task.content, _ESCALATED))
 
 
 def _give_up(desk: Desk, tx: Connection, claim: Claim, code: str) -> None:

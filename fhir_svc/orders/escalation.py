@@ -40,8 +40,10 @@ def _timed(knowledge: Knowledge, task: Mapping[str, Any]) -> bool:
 
 
 def identity(task: Json) -> str:
-    """The id of the call: one for all late Tasks of an evaluation."""
-    own = f"Task/{task['id']}"
+    """The id of the call: one for all late Tasks of an evaluation, and of its own for one that a physician raised."""
+    own, raised = f"Task/{task['id']}", task.get("restriction", {}).get("period", {}).get("start")
+    if raised:
+        return derived("escalation", own, raised)
     return derived("escalation", (task.get("reasonReference") or {}).get("reference") or own)
 
 

@@ -49,12 +49,13 @@ def revised(
 
 
 def hastened(task: Json, was: Json, ladder: Ladder, at: datetime) -> Resource:
-    """The revised Task with the time that its priority gives from now on, where that ends before the time it had."""
-    due = ladder.deadline(task["priority"], None, at) if task["priority"] != was.get("priority") else None
+    """The revised Task with the time of the priority that it was raised to, unless the time it has ends before that."""
+    raised = ladder.rank(task["priority"]) < ladder.rank(was.get("priority"))
+    due = ladder.deadline(task["priority"], None, at)
     end = task.get("restriction", {}).get("period", {}).get("end")
-    if due is None or (end is not None and datetime.fromisoformat(end) <= due):
+    if not raised or due is None or (end is not None and at <= datetime.fromisoformat(end) <= due):
         return dict(task)
-    return {**task, "restriction": {**task.get("restriction", {}), "period": {"end": moment(due)}}}
+    return {**task, "restriction": {**task.get("restriction", {}), "period": {"start": moment(at), "end": moment(due)}}}
 
 
 def _fixed(draft: Json, change: Json) -> Iterator[str]:

@@ -261,7 +261,7 @@ def test_nothing_else_can_be_revised(ward, change):
     assert ward.read("ServiceRequest", draft).version == 1
 
 
-@pytest.mark.parametrize(("drafted", "due"), [("routine", 40_000), ("asap", 200)])
+@pytest.mark.parametrize(("drafted", "due"), [("routine", 40_000), ("asap", 200), ("routine", -5)])
 def test_a_draft_raised_to_stat_is_due_and_called_out_as_one(ward, drafted, due):
     draft, began = ward.draft(priority=drafted, due=due), now()
     assert ward.session().revise(draft, priority="stat").status_code == 200
@@ -275,6 +275,7 @@ def test_a_draft_raised_to_stat_is_due_and_called_out_as_one(ward, drafted, due)
     ("drafted", "due", "change"),
     [
         ("stat", 10, {"priority": "routine"}),
+        ("stat", -5, {"priority": "routine"}),
         ("routine", 5, {"priority": "urgent"}),
         ("routine", 400_000, {"note": [{"text": "Seen"}]}),
         ("stat", 10, {"note": [{"text": "Seen"}]}),

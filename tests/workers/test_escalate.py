@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fhir_svc.orders.states import deferred, moment
-from fhir_svc.store import work
+from fhir_svc.store import resources, work
 from workers import escalate
 from workers.writing import leave_escalation
 
@@ -97,6 +97,47 @@ def test_two_late_drafts_of_one_evaluation_are_one_call(store, equipment):
         escalate.run(equipment, row)
     assert len(ids) == 2
     assert len(store.all("CommunicationRequest")) == 2
+
+
+def test_a_draft_that_was_raised_later_has_a_call_of_its_own(store, equipment):
+    reason = {"reasonReference": {"reference": "GuidanceResponse/g1"}}
+    store.put(call())
+    store.put(task(-1) | reason)
+    due(store, equipment)
+    raised = task(-1) | reason | {"id": "t2"}
+    raised["restriction"]["period"]["start"] = moment(datetime.now(UTC) - timedelta(minutes=16))
+    store.put(raised)
+    with store.database.transaction() as tx:
+        leave_escalation(tx, equipment.knowledge, "north", raised)
+    with store.database.transaction() as tx:
+        ids = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
+    for row in ids:
+        escalate.run(equipment, row)
+    about = [one.content["about"][0]["reference"] for one in store.all("CommunicationRequest") if one.id != "c1"]
+    assert sorted(about) == ["Task/t1", "Task/t2"]
+
+
+def test_a_draft_that_was_raised_and_lowered_again_is_not_called_out(store, equipment):
+    store.put(call())
+    store.put(task(-1))
+    with store.database.transaction() as tx:
+        leave_escalation(tx, equipment.knowledge, "north", store_task(store))
+        resources.change(tx, "north", store_task(store) | {"priority": "routine"}, version=1, statuses={"requested"})
+        ids = [row for row, kind, _ in work.due(tx, 10) if kind == "escalate"]
+    for row in ids:
+        escalate.run(equipment, row)
+    assert len(ids) == 1
+    assert not escalated(store)
+    assert len(store.all("CommunicationRequest")) == 1
+
+
+def test_a_late_draft_is_marked_once_however_often_it_was_raised(store, equipment):
+    store.put(call())
+    store.put(task(-1))
+    for _ in range(2):
+        due(store, equipment)
+    assert escalated(store)
+    assert store.read("Task", "t1").version == 2
 
 
 @pytest.mark.parametrize(
