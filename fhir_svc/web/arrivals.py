@@ -7,8 +7,10 @@ send a byte at a time there must be a buffering proxy in front.
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
+import struct
 import time
 from contextlib import suppress
 from functools import partial
@@ -17,7 +19,7 @@ from typing import Any, Final
 from gunicorn.workers.gthread import ThreadWorker
 
 HEAD_WITHIN: Final = 10.0  # seconds for a head, from its first byte
-STILL_WITHIN: Final = 30.0  # seconds in which a piece of a body comes, or an answer is taken
+STILL_WITHIN: Final = 30.0  # seconds in which a piece of a body comes, or one of an answer is taken
 LARGEST_HEAD: Final = 65_536  # bytes; a longer one is for the parser to refuse
 LOOK_EVERY: Final = 0.1  # seconds between two looks at heads that are half there
 END: Final = b"\r\n\r\n"
@@ -60,13 +62,17 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
                 conn.close()
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Serve a request in a thread, which waits for its client so long and no longer."""
-        conn.sock.settimeout(STILL_WITHIN)
+        """Serve a request in a thread, which waits for each piece so long and no longer.
+
+        The system counts that: a limit of Python's would be one for the whole of an answer.
+        """
+        within = struct.pack("ll", int(STILL_WITHIN), int(STILL_WITHIN % 1 * 1_000_000))  # C's timeval
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, within)
         try:
             return super().handle_request(req, conn)
-        finally:
-            if conn.sock.fileno() >= 0:  # with a limit, a look at what has come would wait for it
-                conn.sock.settimeout(None)
+        except BlockingIOError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client takes no answer") from None
 
     def too_late(self) -> bytes:
         """What is said to a client whose head does not come to its end."""

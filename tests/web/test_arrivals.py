@@ -2,9 +2,12 @@
 
 import selectors
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
 
 from fhir_svc.web import arrivals
 from fhir_svc.web.unreadable import Doorkeeper
@@ -93,6 +96,48 @@ def test_a_line_that_ends_without_a_word_is_a_threads_to_close(door, line):
     client.close()
     door.wait_for_and_dispatch_events(1)
     assert served == [conn]
+
+
+@pytest.fixture
+def served(door, line, monkeypatch):
+    """Serve by a function of the server's end of the line."""
+    (door, _), (_, conn) = door, line
+    monkeypatch.setattr(arrivals, "STILL_WITHIN", 0.5)
+
+    def serve(work):
+        monkeypatch.setattr(ThreadWorker, "handle_request", lambda _worker, _req, conn: work(conn.sock))
+        return door.handle_request(None, conn)
+
+    return serve
+
+
+def test_an_answer_that_is_taken_slowly_is_taken_whole(served, line):
+    client, answer = line[0], b"x" * 4_000_000
+
+    def read():
+        got = 0
+        while got < len(answer):
+            got += len(client.recv(400_000))
+            time.sleep(0.1)
+        return got
+
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read)
+        served(lambda sock: sock.sendall(answer))
+        assert reading.result(60) == len(answer)
+
+
+def test_an_answer_that_nobody_takes_is_given_up(served):
+    with pytest.raises(ConnectionResetError):
+        served(lambda sock: sock.sendall(b"x" * 40_000_000))
+
+
+def test_a_body_that_comes_no_further_is_given_up(served, line):
+    line[0].sendall(b"half")
+    got = []
+    with pytest.raises(ConnectionResetError):
+        served(lambda sock: got.extend(sock.recv(4) for _ in range(2)))
+    assert got == [b"half"]
 
 
 def test_a_worker_that_stops_waits_for_no_half(door, line):
