@@ -23,6 +23,7 @@ from fhir_svc.store.tables import resources
 from fhir_svc.store.tables import search as rows
 
 _SELECTIVE = frozenset({"identifier", "requisition", "request"})
+_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _SAID = {"true": True, "false": False}
 
 
@@ -129,7 +130,8 @@ def _parameter(kind: str, name: str) -> tuple[str, Parameter]:
 def _how(parameter: Parameter, name: str, modifier: str, value: str) -> _How:
     if modifier == "missing" and value in _SAID:
         return _How(missing=True, absent=_SAID[value])
-    target = "Patient" if name == "patient" else modifier if parameter.kind == "reference" else ""
+    typed = parameter.kind == "reference" and _TYPE.fullmatch(modifier)  # else a chain, or :identifier
+    target = "Patient" if name == "patient" else modifier if typed else ""
     negated = modifier == "not" and parameter.kind in {"token", "code"}
     if modifier and modifier != target and not negated:
         raise _bad_modifier()

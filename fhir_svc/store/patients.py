@@ -10,11 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
-from fhir_svc.store.merges import alias, merged_into, patient_of, resolve
+from fhir_svc.store.merges import alias, everybody, merged_into, patient_of, resolve
 from fhir_svc.store.tables import patients
 from fhir_svc.store.tables import resources as heads
 
-__all__ = ["advance", "alias", "has_records", "identify", "lock", "merged_into", "patient_of", "resolve", "sequence"]
+__all__ = ["advance", "alias", "identify", "is_known", "lock", "merged_into", "patient_of", "resolve", "sequence"]
 
 
 def lock(tx: Connection, tenant: str, patient: str) -> int:
@@ -62,10 +62,13 @@ def identify(tx: Connection, tenant: str, patient: Mapping[str, Any], systems: C
     return next(iter(found), None)
 
 
-def has_records(tx: Connection, tenant: str, patient: str) -> bool:
-    """Whether anything is stored about a patient of this id."""
-    mine = (heads.c.tenant == tenant, heads.c.patient == patient)
-    return tx.execute(select(heads.c.key).where(*mine).limit(1)).first() is not None
+def is_known(tx: Connection, tenant: str, patient: str) -> bool:
+    """Whether a patient of this id was ever met here: as somebody's other id, in an evaluation or in a record."""
+    if len(everybody(tx, tenant, patient)) > 1:
+        return True
+    rows = select(patients.c.id).where(patients.c.tenant == tenant, patients.c.id == patient)
+    records = select(heads.c.key).where(heads.c.tenant == tenant, heads.c.patient == patient)
+    return any(tx.execute(found.limit(1)).first() is not None for found in (rows, records))
 
 
 def _know(tx: Connection, tenant: str, patient: str) -> None:

@@ -15,13 +15,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text
 
 from fhir_svc.errors import Broken, Conflict, Unavailable
 from fhir_svc.store import database as database_room
 from fhir_svc.store import resources, schema, submissions
 from fhir_svc.store.database import Database, now
 from fhir_svc.store.tables import metadata, resource_keys, search
+from fhir_svc.store.tables import resources as resources_of
 
 T = "north"
 
@@ -50,6 +51,9 @@ def test_rows_for_status_and_patient_come_back_with_the_release_that_read_them(d
         config = Config()
         config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
         config.attributes["connection"] = tx
+        left = {"tenant": T, "field": "Observation.status", "value": "amended", "system": "", "low": 0, "high": 0}
+        key = tx.execute(select(resources_of.c.key).where(resources_of.c.id == "a")).scalar_one()
+        tx.execute(insert(search).values(**left, resource=key))
         command.downgrade(config, "0004")
         assert _found_by_head(tx) == [
             ("AllergyIntolerance.patient", "p2"),

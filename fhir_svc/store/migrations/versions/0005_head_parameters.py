@@ -10,15 +10,17 @@ branch_labels = None
 depends_on = None
 
 
+ROWS = "DELETE FROM search WHERE field LIKE '%.status' OR field LIKE '%.subject' OR field LIKE '%.patient'"
+
+
 def upgrade() -> None:
-    """Drop them; what a patient's resources are depends on no row that could be missing."""
-    op.execute(
-        "DELETE FROM search WHERE field LIKE '%.status' OR field LIKE '%.subject' OR field LIKE '%.patient'"
-    )
+    """Drop them. Processes of the former release, which still look for them, must have been stopped."""
+    op.execute(ROWS)
 
 
 def downgrade() -> None:
     """Make them again of the head rows."""
+    op.execute(ROWS)  # of a process that was not stopped
     op.execute(
         "INSERT INTO search (tenant, field, value, system, low, high, resource) "
         "SELECT tenant, type || '.status', status, '', 0, 0, key FROM resources WHERE status IS NOT NULL"
