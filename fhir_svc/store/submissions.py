@@ -72,7 +72,9 @@ _RECEIVED = insert(submissions).values(
 def _replay(tx: Connection, tenant: str, client: str, key: str, fingerprint: str) -> Answer:
     row = tx.execute(_KEPT, {"of": tenant, "from": client, "under": key}).one()
     if row.fingerprint != fingerprint:
-        raise Conflict("This key was used for other content.", error="idempotency-key-reused")
+        raise Conflict(
+            "This key was used for other content.", error="idempotency-key-reused", expression="http.Idempotency-Key"
+        )
     if row.status is None:  # only if somebody committed a reservation without completing it
         raise Unavailable("This request is being carried out.", retry_after=1)
     return Answer(row.status, row.headers, row.body)

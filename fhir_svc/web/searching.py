@@ -61,6 +61,7 @@ def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services
             "A parameter is not supported for this type; leave it out, or prefer handling=lenient.",
             error="unsupported-parameter",
             code="not-supported",
+            expression="http",
         )
     count = count_of(steering.get("_count"))
     sought = Sought(actor.tenant, kind, known, steering.get("_sort"), count)

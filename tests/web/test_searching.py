@@ -80,6 +80,7 @@ def test_an_unknown_parameter_is_ignored_and_said(stocked):
 def test_an_unknown_parameter_is_refused_where_strictness_is_preferred(stocked):
     answer = stocked.call("GET", "/fhir/Observation?nonsense=1", headers={"Prefer": "handling=strict"})
     assert (answer.status_code, codes(answer)) == (400, ["unsupported-parameter"])
+    assert answer.json["issue"][0]["expression"] == ["http"]
     assert (
         stocked.call("GET", "/fhir/Observation?_format=json", headers={"Prefer": "handling=strict"}).status_code == 200
     )

@@ -112,6 +112,7 @@ def test_an_idempotency_key_is_kept_to_its_content(house):
     )
     other = house.call("POST", "/fhir/Observation", observation(status="amended"), headers=key)
     assert (other.status_code, codes(other)) == (409, ["idempotency-key-reused"])
+    assert other.json["issue"][0]["expression"] == ["http.Idempotency-Key"]
     another = house.call("POST", "/fhir/Observation", observation(), client="south-ehr", headers=key)
     assert another.headers["Location"] != first.headers["Location"]
 

@@ -140,7 +140,9 @@ def deferred_until(task: Mapping[str, Any]) -> datetime | None:
 def check_version(stored: Stored, expected: int | None) -> None:
     """PreconditionFailed unless the caller saw the current version (None: the caller asked for whatever is current)."""
     if expected is not None and stored.version != expected:
-        raise PreconditionFailed("It has changed since you saw it; read it again.", error="version-changed")
+        raise PreconditionFailed(
+            "It has changed since you saw it; read it again.", error="version-changed", expression="http.If-Match"
+        )
 
 
 def change_task(tx: Connection, tenant: str, case: Case, content: Mapping[str, Any]) -> Stored:
