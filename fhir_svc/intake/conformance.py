@@ -67,7 +67,7 @@ class Conformance:
         faults = Faults()
         root = root or self._root(resource)
         for error in self._errors(resource):
-            self._explainer.explain(error, root, faults)
+            self._explainer.explain(error, resource, root, faults)
         for one, place in resources(resource, root):
             if faults.full:
                 break

@@ -84,8 +84,8 @@ class Explainer:
         self.types = frozenset(schema["$defs"]["Resource"]["properties"]["resourceType"]["enum"])
         self._names = frozenset(name for one in schema["$defs"].values() for name in one.get("properties", ()))
 
-    def explain(self, error: ValidationError, root: str, faults: Faults) -> None:
-        """Add to `faults` what `error` means, located inside `root`."""
+    def explain(self, error: ValidationError, sent: Mapping[str, Any], root: str, faults: Faults) -> None:
+        """Add to `faults` what `error` of what was `sent` means, located inside `root`."""
         path, where = list(error.instance_path), fhirpath(root, error.instance_path)
         mark, value = self._mark(error.schema_path)
         kind: Any = error.kind  # what else it has depends on its name
@@ -99,7 +99,7 @@ class Explainer:
             missing = kind.property
             faults.add(Fault.ELEMENT_MISSING, f"Give {missing}; R4 requires it.", f"{where}.{missing}")
         elif kind.name == "additionalProperties":
-            self._unknown(kind.unexpected, error.instance, where, faults)
+            self._unknown(kind.unexpected, _part(sent, path), where, faults)
         elif kind.name in {"minItems", "minProperties"}:
             faults.add(Fault.ELEMENT_EMPTY, "Leave out what has no content; an id alone is none.", where)
         elif path and path[-1] == "resourceType":
@@ -132,9 +132,9 @@ class Explainer:
         else:
             faults.add(Fault.INVARIANT, f"{key}: {INVARIANTS[key]}.", where)
 
-    def _unknown(self, names: Sequence[str], instance: Any, where: str, faults: Faults) -> None:
+    def _unknown(self, names: Sequence[str], sent: Any, where: str, faults: Faults) -> None:
         """Name an unknown element only by a name that R4 has elsewhere; any other could be the patient's data."""
-        places = {name: place for place, name in enumerate(instance, 1)}
+        places = {name: place for place, name in enumerate(sent, 1)}
         for name in names:
             if faults.full:
                 return
@@ -158,6 +158,13 @@ def fhirpath(root: str, path: Sequence[str | int]) -> str:
     """`entry, 2, resource, _status` as `Bundle.entry[2].resource.status`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step.removeprefix('_')}" for step in path)
     return root + "".join(steps)
+
+
+def _part(sent: Any, path: Sequence[str | int]) -> Any:
+    """What stands there as it was sent: the schema's own copy has its members in alphabetical order."""
+    for step in path:
+        sent = sent[step]
+    return sent
 
 
 def _types(types: Sequence[str]) -> str:

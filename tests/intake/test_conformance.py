@@ -333,6 +333,23 @@ def test_real_records_have_no_fault(conformance, records):
         assert conformance.check(record) == []
 
 
+UNNAMED = [
+    # what is sent, the place of its object, and which member of that object is to be left out
+    ({"zzzmadeup": 1, **OBSERVATION}, "Observation", 1),
+    ({**OBSERVATION, "aaamadeup": 1}, "Observation", len(OBSERVATION) + 1),
+    ({**OBSERVATION, "code": {"text": "x", "zzzmadeup": 1, "id": "a"}}, "Observation.code", 2),
+    ({**OBSERVATION, "category": [{"text": "x"}, {"text": "x", "madeup": 1}]}, "Observation.category[1]", 2),
+]
+
+
+@pytest.mark.parametrize(("sent", "place", "member"), UNNAMED)
+def test_a_member_that_is_not_named_is_counted_as_it_was_sent(conformance, sent, place, member):
+    (issue,) = conformance.check(sent)
+    assert issue.expression == place
+    assert f"member {member} of" in issue.text
+    assert "madeup" not in repr(issue)
+
+
 def test_no_issue_repeats_a_value_of_the_input(conformance):
     marker = "Zx9marker"
     for _, changes, *_ in [*BAD, *UNPROFILED]:
