@@ -1,11 +1,15 @@
-"""What stands around an order: what was proposed with it, what the patient was told, what physicians changed."""
+"""What stands around an order: what became of it, what came with it, what the patient was told, who changed it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 
+from fhir_svc.orders.external_change import ENDED
+from fhir_svc.orders.terms import STATUS_REASON_EXTENSION
 from fhir_svc.record import Stored
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
@@ -23,6 +27,51 @@ class Told:
     title: str
     when: str
     texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an order ended before it was carried out: its state, why (CodeSystem and code, and words), by whom, when.
+
+    `signed`: a physician had signed it. `by` is '' where the record does not say it.
+    """
+
+    state: str
+    why: tuple[tuple[str, str], ...]
+    text: str
+    by: str
+    when: datetime
+    signed: bool
+
+
+def versions(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
+    """Every version of an order of ours up to this one, the first one first."""
+    found = resources.history(tx, tenant, order.type, order.id)
+    return sorted((each for each in found if each.version <= order.version), key=lambda each: each.version)
+
+
+def ending(life: Sequence[Stored], task: Stored | None) -> Ending | None:
+    """How an order with these versions ended; None for one that waits or stands."""
+    order, state = life[-1].content, life[-1].content.get("status", "")
+    if state not in ENDED:
+        return None
+    since = list(takewhile(lambda each: each.content.get("status") == state, reversed(life)))[-1].received
+    held = (each for each in order.get("extension", ()) if each.get("url") == STATUS_REASON_EXTENSION)
+    reason: Json = next((each.get("valueCodeableConcept", {}) for each in held), {})
+    why = ((each["system"].rpartition("/")[2], each["code"]) for each in reason.get("coding", ()))
+    told = tuple(each for each in why if each[1] != state)
+    return Ending(state, told, reason.get("text", ""), _ended_by(state, reason, task), since, "requester" in order)
+
+
+def _ended_by(state: str, reason: Json, task: Stored | None) -> str:
+    """Who ended it: only what an EHR reports has no reason of ours, and only an admin marks an error."""
+    if not reason:
+        return "the record system"
+    if state == "entered-in-error":
+        return "an administrator"
+    declined = task is not None and task.content.get("status") == "rejected"
+    by: str = task.content.get("owner", {}).get("display", "") if task and declined else ""
+    return by
 
 
 def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:

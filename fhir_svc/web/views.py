@@ -46,6 +46,7 @@ def draft(
         guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
         if decidable:
             guidance = reading.newest_guidance(tx, actor.tenant, patient_of(order.content)) or guidance
+        life = around.versions(tx, actor.tenant, order)
         open_blockers = list(extensions(order.content, "blocker"))
         physicians = declining.colleagues(tx, actor.tenant)
         context: dict[str, Any] = {
@@ -55,6 +56,7 @@ def draft(
             "person": worklist.person_of(tx, actor.tenant, patient_of(order.content), clock.at),
             "due": worklist.due_of(task.content) if task else None,
             "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
+            "ended": around.ending(life, task),
             "siblings": around.siblings(tx, actor.tenant, order),
             "told": around.told(tx, actor.tenant, order),
             "by_hand": around.changes_by_hand(tx, actor.tenant, order),

@@ -1,0 +1,133 @@
+"""What became of a draft, who changed it, and the basis it was decided on, as its page tells a physician."""
+
+import pytest
+
+from fhir_svc.orders import states
+from tests.web.drafting import Ward, now, set_passwords
+from tests.web.test_inbox import sign, text_of
+
+
+@pytest.fixture
+def ward(house):
+    found = Ward(house)
+    found.receive()
+    set_passwords(house.database, "alice", "bob", "ada")
+    return found
+
+
+def signed(ward, draft):
+    session = ward.session()
+    answer = sign(session, draft, session.page(f"/inbox/drafts/{draft}"))
+    assert answer.status_code == 303
+    return session
+
+
+def mark(ward, draft, **more):
+    form = {"order": draft, "reason": "entered-in-error", "text": "Wrong <record>"}
+    assert ward.session("ada").page("/queue/entered-in-error", **(form | more)).status_code == 303
+
+
+def report(ward, draft, status):
+    """The EHR reports another status of an order of ours."""
+    order = ward.read("ServiceRequest", draft).content
+    assert ward.house.call("PUT", f"/fhir/ServiceRequest/{draft}", order | {"status": status}).status_code == 200
+
+
+def shown(ward, draft):
+    return text_of(ward.session().page(f"/inbox/drafts/{draft}"))
+
+
+# -- what became of it
+
+
+def test_a_signed_order_entered_in_error_says_so_first_why_when_and_by_whom_and_then_that_it_was_signed(ward):
+    draft = ward.draft()
+    signed(ward, draft)
+    mark(ward, draft)
+    page = shown(ward, draft)
+    withdrawn, why = page.index("Withdrawn: entered in error"), page.index("Wrong &lt;record&gt;")
+    assert withdrawn < why < page.index("It had been signed") < page.index("Alice signed this order on")
+    assert "This order was marked as entered in error by an administrator on " in page
+
+
+def test_another_reason_than_the_state_itself_is_told_with_it(ward):
+    draft = ward.draft()
+    mark(ward, draft, reason="done-elsewhere")
+    page = shown(ward, draft)
+    assert "marked as entered in error (the order was placed or done elsewhere) by an administrator on " in page
+
+
+def test_a_draft_entered_in_error_says_so_and_that_nobody_signed_it(ward):
+    draft = ward.draft()
+    mark(ward, draft)
+    page = shown(ward, draft)
+    assert "Withdrawn: entered in error" in page
+    assert "It was never signed." in page
+    assert "Wrong &lt;record&gt;" in page
+    assert "Its task is closed" not in page
+    assert "signed this order" not in page
+
+
+@pytest.mark.parametrize(
+    ("status", "heading", "told"),
+    [
+        ("revoked", "Withdrawn: revoked after it was signed", "This order was revoked by the record system on "),
+        (
+            "entered-in-error",
+            "Withdrawn: entered in error",
+            "This order was marked as entered in error by the record system on ",
+        ),
+    ],
+)
+def test_a_signed_order_that_the_record_system_takes_back_says_so_first(ward, status, heading, told):
+    draft = ward.draft()
+    signed(ward, draft)
+    report(ward, draft, status)
+    page = shown(ward, draft)
+    assert page.index(heading) < page.index(told) < page.index("It had been signed")
+
+
+@pytest.mark.parametrize(("status", "words"), [("completed", "completed"), ("on-hold", "on hold")])
+def test_a_signed_order_tells_what_the_record_system_reports_of_it(ward, status, words):
+    draft = ward.draft()
+    signed(ward, draft)
+    report(ward, draft, status)
+    assert f"The record system reports this order as {words}." in shown(ward, draft)
+
+
+def test_a_signed_order_that_stands_is_told_as_signed_and_nothing_else(ward):
+    draft = ward.draft()
+    signed(ward, draft)
+    page = shown(ward, draft)
+    assert "The signature is valid" in page
+    assert "Withdrawn" not in page
+    assert "had been signed" not in page
+    assert "The record system reports" not in page
+
+
+def test_what_was_signed_keeps_its_place_when_others_of_it_were_entered_in_error(ward):
+    guidance = ward.guidance()
+    draft, other = ward.draft(guidance=guidance), ward.draft("XR_L", guidance=guidance)
+    mark(ward, other)
+    assert "X-ray of the lumbar spine stat, entered in error" in shown(ward, draft)
+
+
+def test_a_draft_that_the_software_took_back_is_not_told_as_taken_back_by_the_one_it_was_handed_to(ward):
+    draft = ward.draft()
+    assert ward.session().page(f"/inbox/drafts/{draft}/reassign", version="1", owner="bob").status_code == 303
+    order, task = ward.read("ServiceRequest", draft).content, ward.task_of(draft).content
+    back, cancelled = states.withdrawn(order, task, reason="superseded", at=now())
+    ward.store(back)
+    ward.store(cancelled)
+    page = shown(ward, draft)
+    assert "Not ordered This draft was revoked (replaced by a newer draft) on " in page
+    assert "Bob" not in page
+
+
+def test_a_declined_draft_names_who_declined_it(ward):
+    draft = ward.draft()
+    form = {"version": "1", "reason": "contraindicated", "text": "Pregnant"}
+    assert ward.session("bob").page(f"/inbox/drafts/{draft}/decline", **form).status_code == 303
+    page = shown(ward, draft)
+    assert "Not ordered This draft was revoked (declined by a physician, contraindicated) by Bob on " in page
+    assert "Pregnant" in page
