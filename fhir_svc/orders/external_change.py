@@ -20,7 +20,7 @@ SEVERAL = "several-copies"
 MERGED = "patient-merged"
 _PRIORITY = "asap"
 ENDED = frozenset({"revoked", "entered-in-error"})
-_SIGNED = frozenset({"active", "on-hold"})
+_SIGNED = frozenset({"active", "on-hold", "completed", "unknown"})
 
 
 def review_task(
@@ -40,9 +40,8 @@ def review_task(
     `guidance` is the Reference to the evaluation that made the resource; without one the resource itself is the focus.
     """
     steps = ladder(knowledge)
-    priority = steps.highest(
-        [_PRIORITY, changed.content.get("priority", _PRIORITY)] if _signed(changed) or reason == MERGED else [_PRIORITY]
-    )
+    presses = reason == MERGED or (signed(changed) and changed.content.get("status") != "completed")
+    priority = steps.highest([_PRIORITY, changed.content.get("priority", _PRIORITY)] if presses else [_PRIORITY])
     due = steps.deadline(priority, None, at)
     definition = task_definition(knowledge, "task-review")
     texts = [
@@ -70,7 +69,8 @@ def review_task(
     }
 
 
-def _signed(changed: Stored) -> bool:
+def signed(changed: Stored) -> bool:
+    """Whether this is an order that a physician has signed; one that was ended since then still names who did."""
     status = changed.content.get("status")
     ended = status in ENDED and "requester" in changed.content
     return changed.type == "ServiceRequest" and (ended or status in _SIGNED)

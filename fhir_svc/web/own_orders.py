@@ -1,19 +1,22 @@
 """Orders of ours that an EHR sends back: recognised by id or by the `B/order` identifier, never another order.
 
 An unsigned draft changes here by its physician alone: an EHR that reports another status for one is refused, and a
-physician gets a Task to look at it. A signed order takes over what the EHR reports, but no other patient.
+physician gets a Task to look at it. A signed order takes over what the EHR reports. No order of ours takes over
+another patient: that is refused, too, and a physician gets a Task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told
 from fhir_svc.errors import Conflict, Unprocessable
+from fhir_svc.intake.submission import Entry, Kind, Submission
 from fhir_svc.orders import states
-from fhir_svc.orders.external_change import review_task
+from fhir_svc.orders.external_change import ENDED, review_task, signed
 from fhir_svc.orders.identity import derived
 from fhir_svc.orders.terms import namespace
 from fhir_svc.record import Stored
@@ -23,25 +26,69 @@ from fhir_svc.web import trail
 from fhir_svc.web.services import services
 
 ORDER: Final = namespace("order")
-REASON: Final = "draft-changed-elsewhere"
 OURS: Final = ("status", "priority", "code", "requester")
-UNSIGNED: Final = frozenset({"draft", "revoked", "entered-in-error"})
+CLOSED: Final = frozenset({"draft", *ENDED})
 
 
 class ChangedElsewhere(Conflict):
-    """The EHR reports another patient of an order of ours, or changed a draft that nobody has signed."""
+    """The EHR changed an order of ours that takes nothing over: a physician is asked, once for each such change."""
 
-    def __init__(self, draft: Stored, status: str, expression: str) -> None:
-        signed = draft.content["status"] not in UNSIGNED
-        super().__init__(
-            "This order of this service was signed for another patient."
-            if signed
-            else "This is a draft of this service: it changes by signing or declining it here.",
-            expression=expression,
-            error=REASON,
-        )
-        self.draft = draft
-        self.reported = status
+    error: ClassVar[str] = "draft-changed-elsewhere"
+    text = "This is a draft of this service: it changes by signing or declining it here."
+
+    def __init__(self, order: Stored, *change: str, expression: str) -> None:
+        super().__init__(self.text, expression=expression)
+        self.order = order
+        self.change = change
+
+
+class OrderMoved(ChangedElsewhere):
+    """The EHR reports an order of ours as another patient's."""
+
+    error: ClassVar[str] = "order-moved"
+
+    def __init__(self, order: Stored, target: str, expression: str) -> None:
+        was = "signed" if signed(order) else "drafted"
+        self.text = f"This order of this service was {was} for another patient."
+        stage = "ended" if order.content["status"] in ENDED else was
+        super().__init__(order, stage, target, expression=expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a submission says of orders of ours: which its entries are, by index, and whose it says that they are.
+
+    `subject` is the patient that is meant; `target` what a physician is asked about once, if an order is not of theirs.
+    """
+
+    orders: Mapping[int, Stored]
+    subject: str | None
+    target: str
+
+
+def reported(
+    tx: Connection, tenant: str, submission: Submission, existing: Collection[int], named: str | None
+) -> Reported:
+    """Find the orders of ours among what is to be written; `existing` entries are met, and `named` is the subject.
+
+    An id of which nothing is known, with nothing but orders of ours, is another one of their patient: the EHR may have
+    ids that we never saw.
+    """
+    writes = submission.writes
+    asked = [one for one in writes if one.type == "ServiceRequest" and one.index not in existing]
+    met = {one.index: recognise(tx, tenant, one.resource or {}, one.location) for one in asked}
+    orders = {index: ours for index, ours in met.items() if ours is not None}
+    if named is None or not orders or patients.is_known(tx, tenant, named):
+        return Reported(orders, named, named or "")
+    if len(orders) + len(existing) == len(writes):
+        named = _patient_of(tx, tenant, next(iter(orders.values()))) or named
+    # the id of a new Patient who is refused together with the order is another one each time
+    passing = submission.kind is not Kind.SUBMIT and any(map(_minted, writes))
+    return Reported(orders, named, "" if passing else named)
+
+
+def _minted(entry: Entry) -> bool:
+    return entry.type == "Patient" and entry.url != entry.local
 
 
 def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: str) -> Stored | None:
@@ -65,28 +112,28 @@ def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: s
     return next(iter(found.values()), None)
 
 
-def report(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any], location: str) -> Stored:
-    """Take over what the EHR says of our order; gives its current version, changed or not."""
+def _patient_of(tx: Connection, tenant: str, ours: Stored) -> str | None:
+    """The id that stands today for the patient of our order."""
+    patient = patients.patient_of(ours.content)
+    return patients.resolve(tx, tenant, patient) if patient else None
+
+
+def take_over(tx: Connection, tenant: str, ours: Stored, entry: Entry, said: Reported) -> Stored:
+    """Take over what an entry says of our order; gives its current version, changed or not."""
+    copy, location = entry.resource or {}, entry.location
     before, status = ours.content["status"], str(copy.get("status"))
-    if _of_another(tx, tenant, ours, copy):
-        raise ChangedElsewhere(ours, "subject", f"{location}.subject")
-    if before in UNSIGNED:
+    if said.subject and _patient_of(tx, tenant, ours) not in {said.subject, None}:
+        raise OrderMoved(ours, said.target, f"{location}.subject")
+    if before in CLOSED:
         for name in OURS:
             if _says(ours.content, name) != _says(copy, name):
-                raise ChangedElsewhere(ours, status if name == "status" else name, f"{location}.{name}")
+                changed = status if name == "status" else name
+                raise ChangedElsewhere(ours, changed, expression=f"{location}.{name}")
     if status == before:
         return ours
-    changed = states.reported(ours.content, status)
-    resources.change(tx, tenant, changed, version=ours.version, statuses={before})
+    following = states.reported(ours.content, status)
+    resources.change(tx, tenant, following, version=ours.version, statuses={before})
     return resources.read(tx, tenant, ours.type, ours.id) or ours
-
-
-def _of_another(tx: Connection, tenant: str, ours: Stored, copy: Mapping[str, Any]) -> bool:
-    """Whether a copy names a patient who is known here as somebody else; the EHR may have ids that we never saw."""
-    mine, theirs = patients.patient_of(ours.content), patients.patient_of(copy)
-    if mine is None or theirs is None or theirs == mine or not patients.has_records(tx, tenant, theirs):
-        return False
-    return patients.resolve(tx, tenant, theirs) != patients.resolve(tx, tenant, mine)
 
 
 def _says(order: Mapping[str, Any], name: str) -> Any:
@@ -100,21 +147,21 @@ def _says(order: Mapping[str, Any], name: str) -> Any:
 
 
 def ask_for_review(tx: Connection, actor: Actor, change: ChangedElsewhere) -> None:
-    """Write the Task that tells a physician of it, once for each draft and status reported."""
-    draft = change.draft
-    patient = patients.patient_of(draft.content)
-    approval = resources.read(tx, actor.tenant, "Task", derived("Task", "approve", draft.id))
+    """Write the Task that tells a physician of it, once for each order and refused change."""
+    order = change.order
+    patient = patients.patient_of(order.content)
+    approval = resources.read(tx, actor.tenant, "Task", derived("Task", "approve", order.id))
     task = review_task(
         services().knowledge,
-        draft,
+        order,
         subject=f"Patient/{patient}",
         guidance=approval.content.get("reasonReference") if approval else None,
         at=now(tx),
-        reason=REASON,
-        once=[actor.tenant, draft.local, change.reported],
+        reason=change.error,
+        once=[actor.tenant, order.local, *change.change],
     )
     if resources.read(tx, actor.tenant, "Task", task["id"]) is None:
         resources.create(tx, actor.tenant, task, patient=patient, ours=True)
         work.add(tx, tenant=actor.tenant, kind="write_back", subject=f"Task/{task['id']}", patient=patient, urgent=True)
-    told = Told("update", targets=(change.draft.reference,), outcome=REFUSED, reason=REASON)
+    told = Told("update", targets=(order.reference,), outcome=REFUSED, reason=change.error)
     trail.leave(tx, told, actor)

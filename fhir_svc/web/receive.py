@@ -23,7 +23,7 @@ from fhir_svc.store.resources import Put, Written
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web import matching, own_orders
 from fhir_svc.web.negotiation import version_of
-from fhir_svc.web.own_orders import ChangedElsewhere
+from fhir_svc.web.own_orders import ChangedElsewhere, Reported
 from fhir_svc.web.wire import instant
 
 BASE: Final = "https://example.org/fhir-svc"
@@ -81,9 +81,11 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     for entry in submission.writes:
         matching.check_preconditions(tx, receipt.tenant.name, entry)
         matching.check_replaced(tx, receipt.tenant.name, entry)
-    subject = _subject(tx, submission, receipt)
+    named = _subject(tx, submission, receipt)
+    said = own_orders.reported(tx, receipt.tenant.name, submission, existing.keys(), named)
+    subject = said.subject
     start = Put(in_progress(subject, receipt), subject, ours=True, new=True) if subject else None
-    done, moved = _carry_out(tx, submission, subject, existing, receipt, start)
+    done, moved = _carry_out(tx, submission, said, existing, receipt, start)
     news = [one for one in done if one.changed and not one.late]
     _look_again(tx, receipt, {patients.resolve(tx, receipt.tenant.name, one.left) for one in done if one.left}, subject)
     if start is None or not news:
@@ -156,7 +158,7 @@ def _met(entry: Entry, stored: Stored) -> Done:
 def _carry_out(
     tx: Connection,
     submission: Submission,
-    subject: str | None,
+    said: Reported,
     existing: Mapping[int, Stored],
     receipt: Receipt,
     start: Put | None,
@@ -172,15 +174,11 @@ def _carry_out(
     for entry in submission.writes:
         if entry.index in existing:
             told[entry.index] = _met(entry, existing[entry.index])
-            continue
-        ours = None
-        if entry.type == "ServiceRequest":
-            ours = own_orders.recognise(tx, tenant, entry.resource or {}, entry.location)
-        if ours is None:
-            fresh.append(entry)
+        elif entry.index in said.orders:
+            told[entry.index] = _report(tx, entry, said, submission.kind, receipt, moved)
         else:
-            told[entry.index] = _report(tx, entry, ours, submission.kind, receipt, moved)
-    puts = [_put(entry, subject) for entry in fresh]
+            fresh.append(entry)
+    puts = [_put(entry, said.subject) for entry in fresh]
     certain = [start] if start and any(put.new for put in puts) else []
     written = resources.put_many(tx, tenant, [*puts, *certain], submission=receipt.submission)
     told |= {entry.index: _done(entry, one) for entry, one in zip(fresh, written, strict=False)}
@@ -214,15 +212,17 @@ def _done(entry: Entry, written: Written) -> Done:
 
 
 def _report(
-    tx: Connection, entry: Entry, ours: Stored, kind: Kind, receipt: Receipt, moved: list[ChangedElsewhere]
+    tx: Connection, entry: Entry, said: Reported, kind: Kind, receipt: Receipt, moved: list[ChangedElsewhere]
 ) -> Done:
+    tenant, met = receipt.tenant.name, said.orders[entry.index]
+    ours = resources.read(tx, tenant, met.type, met.id) or met  # one request may report an order twice
     try:
-        now_is = own_orders.report(tx, receipt.tenant.name, ours, entry.resource or {}, entry.location)
+        now_is = own_orders.take_over(tx, tenant, ours, entry, said)
     except ChangedElsewhere as change:
         if kind is not Kind.SUBMIT:
             raise
         moved.append(change)
-        ignored = Issue("conflict", "draft-changed-elsewhere", str(change), entry.location, "information")
+        ignored = Issue("conflict", change.error, str(change), entry.location, "information")
         return Done(entry, ours.type, ours.id, ours.version, ours.received, ours=True, ignored=ignored)
     changed = now_is.version != ours.version
     return Done(entry, ours.type, ours.id, now_is.version, now_is.received, changed=changed, ours=True)

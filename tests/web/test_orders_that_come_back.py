@@ -4,7 +4,7 @@ import pytest
 
 from fhir_svc.orders.identity import derived
 from fhir_svc.store import resources
-from tests.web.cast import BASE, codes, due, observation, patient
+from tests.web.cast import BASE, MRN, codes, due, guidance_of, observation, patient, record, transaction
 
 
 def test_what_the_service_wrote_itself_is_not_overwritten(house):
@@ -85,7 +85,8 @@ def test_a_draft_changed_in_the_ehr_is_left_out_of_a_submitted_record(house, dra
         "draft-changed-elsewhere",
         "stored",
     ]
-    assert house.call("GET", "/fhir/Task").json["total"] == 1
+    (task,) = reviews(house)
+    assert "status, urgency, code or requester" in task["description"]
 
 
 def test_a_signed_order_takes_over_what_the_ehr_reports(house, draft):
@@ -122,20 +123,137 @@ def test_what_is_ours_in_a_draft_is_not_changed_elsewhere_unnoticed(house, draft
     assert house.call("GET", "/fhir/Task").json["total"] == 1
 
 
-@pytest.mark.parametrize("status", ["draft", "active"])
-def test_an_order_that_the_ehr_moves_to_another_patient_is_refused_and_a_physician_is_told_once(house, draft, status):
+SIGNED = {"requester": {"reference": "Practitioner/alice"}}
+P2 = {"subject": {"reference": "Patient/p2"}}
+
+
+def become(house, order, version=1):
+    """The order gets to a state by what happens here."""
+    with house.database.transaction() as tx:
+        resources.change(tx, "north", order, version=version, statuses={"draft", "active"})
+    return order
+
+
+def reviews(house, patient="p1"):
+    """The Tasks about a patient, the oldest first."""
+    found = house.call("GET", f"/fhir/Task?patient={patient}").json.get("entry", [])
+    return sorted((entry["resource"] for entry in found), key=lambda task: task["authoredOn"])
+
+
+@pytest.mark.parametrize(
+    ("now", "refused", "wanted", "urgency"),
+    [
+        ({"status": "draft"}, "drafted for another patient", "Sign or decline the draft", "asap"),
+        ({"status": "active"} | SIGNED, "signed for another patient", "carried out for the right patient", "stat"),
+        ({"status": "completed"} | SIGNED, "signed for another patient", "carried out for the right patient", "asap"),
+        ({"status": "revoked"} | SIGNED, "signed for another patient", "nobody carries it out", "stat"),
+        ({"status": "revoked"}, "drafted for another patient", "nobody carries it out", "asap"),
+    ],
+)
+def test_an_order_that_the_ehr_moves_to_another_patient_is_refused_and_a_physician_is_told_once(
+    house, draft, now, refused, wanted, urgency
+):
     house.call("PUT", "/fhir/Patient/p2", patient("22", id="p2"))
-    if status == "active":
-        with house.database.transaction() as tx:
-            resources.change(tx, "north", draft | {"status": status}, version=1, statuses={"draft"})
+    order = become(house, draft | now) if now["status"] != "draft" else draft
     for _ in range(2):
-        moved = draft | {"status": status, "subject": {"reference": "Patient/p2"}}
-        answer = house.call("PUT", "/fhir/ServiceRequest/d1", moved)
-        assert (answer.status_code, codes(answer)) == (409, ["draft-changed-elsewhere"])
+        answer = house.call("PUT", "/fhir/ServiceRequest/d1", order | P2)
+        assert (answer.status_code, codes(answer)) == (409, ["order-moved"])
         assert answer.json["issue"][0]["expression"] == ["ServiceRequest.subject"]
-    (task,) = [entry["resource"] for entry in house.call("GET", "/fhir/Task?patient=p1").json["entry"]]
-    assert ("right patient" in task["description"]) == (status == "active")
+        assert refused in answer.json["issue"][0]["details"]["text"]
+    (task,) = reviews(house)
+    assert task["reasonCode"]["coding"][0]["code"] == "order-moved"
+    assert wanted in task["description"]
+    assert task["priority"] == urgency
     assert house.call("GET", "/fhir/ServiceRequest/d1").json["subject"] == {"reference": "Patient/p1"}
+
+
+def test_an_order_that_is_moved_once_signed_or_to_a_third_patient_is_asked_about_again(house, draft):
+    for who in ("p2", "p3"):
+        house.call("PUT", f"/fhir/Patient/{who}", patient(who, id=who))
+    house.call("PUT", "/fhir/ServiceRequest/d1", draft | P2)
+    (task,) = reviews(house)
+    with house.database.transaction() as tx:
+        resources.change(tx, "north", task | {"status": "completed"}, version=1, statuses={"requested"})
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    for who in ("p2", "p2", "p3"):
+        house.call("PUT", "/fhir/ServiceRequest/d1", signed | {"subject": {"reference": f"Patient/{who}"}})
+    assert sorted(task["status"] for task in reviews(house)) == ["completed", "requested", "requested"]
+
+
+CONTAINED = {
+    "contained": [{"resourceType": "Patient", "id": "c", "identifier": [{"system": MRN, "value": "22"}]}],
+    "subject": {"reference": "#c"},
+}
+SECOND = patient("22", id="p2")
+NAMED_OTHERWISE = [
+    ([SECOND], CONTAINED),
+    ([SECOND], {"subject": {"identifier": CONTAINED["contained"][0]["identifier"][0]}}),
+    ([SECOND, SECOND | {"id": "x2"}], {"subject": {"reference": "Patient/x2"}}),
+    ([SECOND | {"link": [{"other": {"reference": "Patient/p7"}, "type": "replaced-by"}]}], P2),
+]
+
+
+@pytest.mark.parametrize(("stored", "subject"), NAMED_OTHERWISE)
+def test_another_patient_is_another_however_the_order_names_them(house, draft, stored, subject):
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    for one in stored:
+        assert house.call("PUT", f"/fhir/Patient/{one['id']}", one).status_code < 300
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", signed | {"status": "on-hold"} | subject)
+    assert (answer.status_code, codes(answer)) == (409, ["order-moved"])
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "active"
+    assert len(reviews(house)) == 1
+
+
+@pytest.mark.parametrize("brought", [patient("22", id="p2"), observation("Patient/p2", id="o2")])
+def test_an_order_moved_to_a_patient_who_comes_with_it_is_left_out_of_a_submitted_record(house, draft, brought):
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    for status in ("on-hold", "completed"):
+        answer = house.call("POST", "/fhir/$submit", record(brought, signed | P2 | {"status": status}))
+        assert answer.status_code == 200
+        assert codes(answer)[1] == "order-moved"
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "active"
+    assert len(reviews(house)) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_transaction_that_moves_an_order_to_a_patient_who_comes_with_it_is_refused_as_a_whole(house, draft, method):
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    full = "urn:uuid:0d3f7d0e-3c86-4a5f-9d0c-6c8b2a1f4e11"
+    moved = signed | {"status": "completed", "subject": {"reference": full}}
+    target = ("PUT", "Patient/p2") if method == "PUT" else ("POST", "Patient")
+    for _ in range(2):
+        whole = transaction((*target, patient("22", id="p2"), full), ("PUT", "ServiceRequest/d1", moved))
+        answer = house.call("POST", "/fhir", whole)
+        assert (answer.status_code, codes(answer)) == (409, ["order-moved"])
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "active"
+    assert house.call("GET", "/fhir/Patient").json["total"] == 0
+    assert len(reviews(house)) == 1
+
+
+def test_a_report_under_an_id_of_which_nothing_is_known_is_about_the_patient_of_the_order_each_time(house, draft):
+    signed = become(house, draft | {"status": "active"} | SIGNED) | {"subject": {"reference": "Patient/p1-ehr"}}
+    for status in ("on-hold", "active", "active"):
+        answer = house.call("PUT", "/fhir/ServiceRequest/d1", signed | {"status": status})
+        assert answer.status_code == 200
+        if "Link" in answer.headers:
+            guidance = house.call("GET", f"/fhir/GuidanceResponse/{guidance_of(answer)}").json
+            assert guidance["subject"] == {"reference": "Patient/p1"}
+    assert house.call("GET", "/fhir/ServiceRequest/d1").headers["ETag"] == 'W/"4"'
+    for started in ("GuidanceResponse", "Task"):
+        assert house.call("GET", f"/fhir/{started}?patient=p1-ehr").json["total"] == 0
+    assert house.call("GET", "/fhir/GuidanceResponse?patient=p1").json["total"] == 2
+    assert house.call("GET", "/fhir/Task").json["total"] == 0
+
+
+def test_orders_of_two_patients_are_not_both_of_one_of_whom_nothing_is_known(house, draft):
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    other = signed | {"id": "d2", "identifier": [signed["identifier"][0] | {"value": "v2"}]}
+    with house.database.transaction() as tx:
+        resources.create(tx, "north", other | P2, patient="p2", ours=True)
+    unknown = {"status": "on-hold", "subject": {"reference": "Patient/somebody"}}
+    answer = house.call("POST", "/fhir/$submit", record(signed | unknown, other | unknown))
+    assert codes(answer) == ["stored", "order-moved"]
+    assert len(reviews(house, "p2")) == 1
 
 
 @pytest.mark.parametrize("known_as", ["p1-of-the-ehr", "p1-replaced"])
@@ -155,3 +273,21 @@ def test_what_an_ehr_adds_to_its_copy_of_a_draft_is_no_change(house, draft):
     answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | added)
     assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
     assert house.call("GET", "/fhir/Task").json["total"] == 0
+
+
+def test_an_order_that_one_bundle_reports_twice_takes_over_both_in_turn(house, draft):
+    signed = become(house, draft | {"status": "active"} | SIGNED)
+    again = {name: value for name, value in signed.items() if name != "id"} | {"status": "on-hold"}
+    done = signed | {"status": "completed"}
+    whole = transaction(("POST", "ServiceRequest", again), ("PUT", "ServiceRequest/d1", done))
+    answer = house.call("POST", "/fhir", whole)
+    assert [entry["response"]["etag"] for entry in answer.json["entry"]] == ['W/"3"', 'W/"4"']
+    assert house.call("GET", "/fhir/ServiceRequest/d1").json["status"] == "completed"
+
+
+def test_an_ended_order_that_the_ehr_revives_is_refused_and_the_task_does_not_call_it_a_draft(house, draft):
+    become(house, draft | {"status": "revoked"} | SIGNED)
+    answer = house.call("PUT", "/fhir/ServiceRequest/d1", draft | {"status": "active"} | SIGNED)
+    assert (answer.status_code, codes(answer)) == (409, ["draft-changed-elsewhere"])
+    (task,) = reviews(house)
+    assert "withdrawn or ended here" in task["description"]
