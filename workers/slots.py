@@ -3,6 +3,9 @@
 A lock file per name tells. The pool's processes inherit it, so that a name is free again only when the last process of
 its worker is gone: then what it held can safely be given back. Each process that holds leases has a lock file of its
 own besides, under its process id: the system opens that lock when the process ends, in whatever way.
+
+Who ends in good order removes its own sign. The files of names stay: they are few, and if one were removed while
+somebody waits at it, two could have the same name.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 _MOST = 1000
 _LONG_AGO = 3600.0  # seconds, longer than any lease
 _OF_PROCESS = "#"  # stands between a worker's name and the id of one of its processes
+_signed_in = 0  # the id of the process that signed in; forked children inherit it, and it is not theirs
 
 
 @contextmanager
@@ -34,6 +38,7 @@ def take_name(lane: str) -> Iterator[str]:
             continue
         try:
             yield f"{lane}-{number}@{host}"
+            sign_out()  # a worker without a pool signed in itself; whoever takes its name is given what it still held
         finally:
             os.close(handle)
         return
@@ -42,8 +47,10 @@ def take_name(lane: str) -> Iterator[str]:
 
 def sign_in(name: str) -> str:
     """Say that this process of a worker lives, until it ends; gives the name under which it may hold leases."""
+    global _signed_in  # noqa: PLW0603  as much of a process as its id
     handle = os.open(_file(str(os.getpid())), os.O_CREAT | os.O_RDWR, 0o600)  # never closed: that would open the lock
     fcntl.flock(handle, fcntl.LOCK_EX)
+    _signed_in = os.getpid()
     return f"{name}{_OF_PROCESS}{os.getpid()}"
 
 
@@ -67,8 +74,9 @@ def found_dead(holder: str) -> Iterator[bool]:
 
 
 def sign_out() -> None:
-    """Remove the sign of a process that ends and holds nothing."""
-    _file(str(os.getpid())).unlink(missing_ok=True)
+    """Remove the sign of a process that ends and holds nothing; never one that a dead process of the same id left."""
+    if _signed_in == os.getpid():
+        _file(str(os.getpid())).unlink(missing_ok=True)
 
 
 def clear() -> None:

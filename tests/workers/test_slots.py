@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -84,3 +85,29 @@ def test_signs_of_the_long_dead_are_removed_and_all_others_stay(process, tmp_pat
     assert sorted(file.name for file in tmp_path.glob("*")) == sorted(
         slots._file(name).name for name in (living, "2", "notify-3")
     )
+
+
+def test_a_worker_whose_own_process_does_the_work_leaves_no_sign_when_it_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with slots.take_name("test-lane") as name:
+        holder = slots.sign_in(name)
+        assert slots._file(holder.rpartition("#")[2]).exists()
+    assert not slots._file(holder.rpartition("#")[2]).exists()
+
+
+def test_the_sign_of_a_worker_that_fails_stays_so_that_it_is_known_to_be_dead(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with suppress(RuntimeError), slots.take_name("test-lane") as name:
+        slots.sign_in(name)
+        raise RuntimeError
+    assert slots._file(str(os.getpid())).exists()
+
+
+def test_nobody_removes_the_sign_of_a_dead_process_whose_id_he_was_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(slots, "_signed_in", 0)
+    slots._file(str(os.getpid())).touch()
+    with slots.take_name("test-lane"):
+        pass
+    slots.sign_out()
+    assert dead(f"{NAME}#{os.getpid()}")
