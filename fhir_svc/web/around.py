@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any, Final
 
 from fhir_svc.orders.external_change import ENDED
+from fhir_svc.orders.identity import derived
 from fhir_svc.orders.terms import STATUS_REASON_EXTENSION
 from fhir_svc.record import Stored
 from fhir_svc.store import resources
@@ -16,6 +17,8 @@ from fhir_svc.store.database import Connection
 from fhir_svc.web.worklist import text_of
 
 Json = Mapping[str, Any]
+Change = tuple[str, str, str]
+NOTE: Final = "Note"
 MOST: Final = 50
 MOST_TOLD: Final = 5
 
@@ -105,20 +108,39 @@ def _told(message: Json) -> Told:
     return Told(text_of(next(iter(message.get("reasonCode", ())), {})), message.get("authoredOn", ""), texts)
 
 
-def changes_by_hand(tx: Connection, tenant: str, order: Stored) -> list[tuple[str, str, str]]:
-    """What physicians changed since the software drafted it: (what, drafted, now)."""
-    drafted = resources.vread(tx, tenant, "ServiceRequest", order.id, 1)
-    if drafted is None or order.version == 1:
-        return []
-    before, after = drafted.content, order.content
+def changes(tx: Connection, tenant: str, life: Sequence[Stored]) -> tuple[list[Change], list[Change]]:
+    """What the versions that a physician made changed, and what all others did: (what, before, now)."""
+    stated = {each.reference: f"Provenance/{derived('Provenance', 'revised', each.reference)}" for each in life[1:]}
+    theirs = resources.read_many(tx, tenant, list(stated.values()))
+    by_hand: list[Change] = []
+    others: list[Change] = []
+    for before, after in pairwise(life):
+        mine = by_hand if stated[after.reference] in theirs else others
+        mine += _changed(before.content, after.content)
+    return _summed(by_hand), _summed(others)
+
+
+def _changed(before: Json, after: Json) -> list[Change]:
     told = [
         ("Priority", before.get("priority", ""), after.get("priority", "")),
         ("Order", _code_text(before), _code_text(after)),
         ("Performer", _displays(before.get("performer", ())), _displays(after.get("performer", ()))),
     ]
     known = {note.get("text") for note in before.get("note", ())}
-    told += [("Note", "", note["text"]) for note in after.get("note", ()) if note.get("text") not in known]
+    told += [(NOTE, "", note["text"]) for note in after.get("note", ()) if note.get("text") not in known]
     return [(what, old, new) for what, old, new in told if old != new]
+
+
+def _summed(steps: Iterable[Change]) -> list[Change]:
+    """Each element once, from what it was first to what it became last; every note."""
+    found: dict[str, Change] = {}
+    notes = []
+    for what, old, new in steps:
+        if what == NOTE:
+            notes.append((what, old, new))
+        else:
+            found[what] = (what, found.get(what, (what, old, new))[1], new)
+    return [*(each for each in found.values() if each[1] != each[2]), *notes]
 
 
 def _code_text(order: Json) -> str:

@@ -47,6 +47,7 @@ def draft(
         if decidable:
             guidance = reading.newest_guidance(tx, actor.tenant, patient_of(order.content)) or guidance
         life = around.versions(tx, actor.tenant, order)
+        by_hand, by_rule = around.changes(tx, actor.tenant, life)
         open_blockers = list(extensions(order.content, "blocker"))
         physicians = declining.colleagues(tx, actor.tenant)
         context: dict[str, Any] = {
@@ -59,7 +60,8 @@ def draft(
             "ended": around.ending(life, task),
             "siblings": around.siblings(tx, actor.tenant, order),
             "told": around.told(tx, actor.tenant, order),
-            "by_hand": around.changes_by_hand(tx, actor.tenant, order),
+            "by_hand": by_hand,
+            "by_rule": by_rule,
             "prepared": signing.preparation(tx, actor.tenant, order),
             "verified": verifying.verification(tx, given, actor.tenant, order),
             "decidable": decidable,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fhir_svc.orders import states
+from fhir_svc.orders import provenance, states
 from tests.web.drafting import Ward, now, set_passwords
 from tests.web.test_inbox import sign, text_of
 
@@ -131,3 +131,56 @@ def test_a_declined_draft_names_who_declined_it(ward):
     page = shown(ward, draft)
     assert "Not ordered This draft was revoked (declined by a physician, contraindicated) by Bob on " in page
     assert "Pregnant" in page
+
+
+# -- who changed it
+
+
+BY_HAND = "Changed by a physician since the software drafted it"
+BY_RULE = "Updated by the criteria since it was first drafted"
+
+
+def evaluate(ward, draft, note):
+    """An evaluation of newer evidence leaves a note on the draft, and says that it was the software."""
+    order = ward.read("ServiceRequest", draft).content
+    ward.store(order | {"note": [*order["note"], {"text": note}]})
+    new = ward.read("ServiceRequest", draft)
+    ward.store(provenance.asserted([new.reference], [], identity=new.reference, at=now()))
+
+
+def test_what_only_the_software_changed_is_not_told_as_a_physicians(ward):
+    draft = ward.draft()
+    evaluate(ward, draft, "R05 Fever with back pain")
+    page = shown(ward, draft)
+    assert BY_HAND not in page
+    assert f"{BY_RULE} Note: R05 Fever with back pain" in page
+
+
+def test_what_each_of_them_changed_is_told_apart(ward):
+    draft = ward.draft(priority="urgent")
+    evaluate(ward, draft, "R05 Fever with back pain")
+    form = {"version": "2", "priority": "stat", "note": "Seen <today>"}
+    assert ward.session("bob").page(f"/inbox/drafts/{draft}/revise", **form).status_code == 303
+    evaluate(ward, draft, "R07 Cancer in the history")
+    form = {"version": "4", "priority": "asap"}
+    assert ward.session().page(f"/inbox/drafts/{draft}/revise", **form).status_code == 303
+    page = shown(ward, draft)
+    assert f"{BY_HAND} Priority: urgent asap Note: Seen &lt;today&gt; {BY_RULE}" in page
+    assert f"{BY_RULE} Note: R05 Fever with back pain Note: R07 Cancer in the history Why it is proposed" in page
+
+
+def test_a_physicians_change_that_was_changed_back_is_none(ward):
+    draft, session = ward.draft(priority="urgent"), ward.session()
+    for version, priority in enumerate(("stat", "urgent"), start=1):
+        form = {"version": str(version), "priority": priority}
+        assert session.page(f"/inbox/drafts/{draft}/revise", **form).status_code == 303
+    assert BY_HAND not in shown(ward, draft)
+
+
+def test_signing_and_what_the_record_system_reports_change_nothing_of_it(ward):
+    draft = ward.draft()
+    signed(ward, draft)
+    report(ward, draft, "completed")
+    page = shown(ward, draft)
+    assert BY_HAND not in page
+    assert BY_RULE not in page
