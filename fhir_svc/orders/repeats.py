@@ -63,15 +63,10 @@ class Repeats:
 
     def _holds(self, held: Stored, order: Order, values: str) -> bool:
         # a priority that a physician lowered stands while the deciding values are the same
-        revised = values in extensions(held.content, "basis") and self._revised(held)
+        revised = values in extensions(held.content, "basis") and is_revised(held, self.record)
         if self.ladder.rank(held.content.get("priority")) > self.ladder.rank(order.priority) and not revised:
             return False
         return not self.ladder.presses(order.priority) or self.at - self._since(held) < self.ladder.repeat_after
-
-    def _revised(self, held: Stored) -> bool:
-        stated = [found.content for found in self.record.of("Provenance", ours=True) if held.ours]
-        revisions = [one for one in stated if any(entity["role"] == "revision" for entity in one.get("entity", ()))]
-        return any(target["reference"].startswith(f"{held.local}/") for one in revisions for target in one["target"])
 
     def _since(self, held: Stored) -> datetime:
         authored = [held.content.get("authoredOn")]
@@ -107,6 +102,13 @@ class Repeats:
 def _state(order: Json) -> str:
     """`active-stat`: the status alone would be read as an answer's code."""
     return "-".join(filter(None, [order["status"], order.get("priority")]))
+
+
+def is_revised(held: Stored, record: Record) -> bool:
+    """Whether a physician has changed this order of ours."""
+    stated = [found.content for found in record.of("Provenance", ours=True) if held.ours]
+    revisions = [one for one in stated if any(entity["role"] == "revision" for entity in one.get("entity", ()))]
+    return any(target["reference"].startswith(f"{held.local}/") for one in revisions for target in one["target"])
 
 
 def basis(rules: Iterable[RuleOutcome]) -> str:

@@ -23,6 +23,7 @@ from fhir_svc.orders.merging import sort_drafts
 from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, shown, turned_on
+from fhir_svc.orders.taking_back import EXPIRED, REVOKED, SUPERSEDED, withdrawn
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Record, Site, Stored
 
@@ -61,6 +62,12 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
 
     taken = gone | {held.id for held in repeats.superseded} | {kept.existing.id for kept in repeats.kept}
     late = overtaken(record, rules, taken, findings.criteria, steps, findings.at, patience(knowledge, site))
+    withdrawals = [
+        *withdrawn(unfit, record, repeats, kinds),
+        *(Withdrawal(held, SUPERSEDED) for held in (*displaced, *moved, *repeats.superseded)),
+        *(Withdrawal(held, EXPIRED) for held in late.drafts),
+        *(Withdrawal(held, MERGED) for held in stranded),
+    ]
     pregnant = {held.rule for held in findings.controls if held.outcome is Outcome.MET and held.effect != "hold"}
     passage.touched |= pregnant & _STANDS_ALONE
     settled = _settled(rules, passage, earlier, repeats, revised=bool(unfit or signed))
@@ -69,7 +76,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
     flags = [*findings.flags, *earlier.flags, *passage.flags]
     flags += ["DUPLICATE_SUPPRESSED"] if repeats.suppressed else []
-    flags += ["DRAFTS_REVOKED"] if unfit else []
+    flags += [REVOKED] if unfit else []
     return Decision(
         at=findings.at,
         criteria=findings.criteria,
@@ -85,12 +92,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
         missing=findings.missing,
         data_required=findings.data_required,
         next_change=min(filter(None, (findings.next_change, late.next_change)), default=None),
-        withdrawals=(
-            *(Withdrawal(held, "source-withdrawn") for held in unfit),
-            *(Withdrawal(held, "superseded") for held in (*displaced, *moved, *repeats.superseded)),
-            *(Withdrawal(held, "expired") for held in late.drafts),
-            *(Withdrawal(held, MERGED) for held in stranded),
-        ),
+        withdrawals=tuple(withdrawals),
         kept=tuple(repeats.kept),
     )
 
