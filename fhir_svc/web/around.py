@@ -66,6 +66,17 @@ def ending(life: Sequence[Stored], task: Stored | None) -> Ending | None:
     return Ending(state, told, reason.get("text", ""), _ended_by(state, reason, task), since, "requester" in order)
 
 
+def decided(life: Sequence[Stored]) -> datetime | None:
+    """When an order with these versions was no draft any more; None for one that still is."""
+    return next((each.received for each in life if each.content.get("status") != "draft"), None)
+
+
+def taken_back(order: Stored, task: Stored | None) -> bool:
+    """Whether the software took its own draft back: nobody declined it, and nobody had signed it."""
+    back = order.content.get("status") == "revoked"
+    return back and task is not None and task.content.get("status") == "cancelled"
+
+
 def _ended_by(state: str, reason: Json, task: Stored | None) -> str:
     """Who ended it: only what an EHR reports has no reason of ours, and only an admin marks an error."""
     if not reason:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.states import moment
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
 from fhir_svc.store import resources
@@ -122,9 +124,14 @@ def guidance_of(tx: Connection, tenant: str, task: Json) -> Stored | None:
     return None
 
 
-def newest_guidance(tx: Connection, tenant: str, patient: str) -> Stored | None:
-    """The newest finished evaluation of a patient: an open draft rests on it, whichever drafted it first."""
+def newest_guidance(tx: Connection, tenant: str, patient: str, *, before: datetime | None = None) -> Stored | None:
+    """The newest evaluation of a patient that is finished, or was `before` an instant.
+
+    A draft rests on it, whichever evaluation drafted it first.
+    """
     wanted = [("subject", f"Patient/{patient}")]
+    if before is not None:
+        wanted.append(("_lastUpdated", f"lt{moment(before)}"))
     found = resources.search(
         tx, tenant, "GuidanceResponse", wanted, sort="-_lastUpdated", count=MOST_RELATED, cursor=None
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask import Response, request
@@ -12,6 +12,7 @@ from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, NotFound
 from fhir_svc.orders.screening import Answer, answers
 from fhir_svc.orders.terms import extensions
+from fhir_svc.record import Stored
 from fhir_svc.store import resources, tenants
 from fhir_svc.store.database import Connection, now
 from fhir_svc.web import around, moments, pages, trail, worklist
@@ -43,9 +44,6 @@ def draft(
         task = task_of(tx, actor.tenant, draft_id)
         clock = clock_of(tx, actor)
         decidable = order.content.get("status") == "draft" and task is not None and _waits(task.content, clock)
-        guidance = reading.guidance_of(tx, actor.tenant, task.content) if task else None
-        if decidable:
-            guidance = reading.newest_guidance(tx, actor.tenant, patient_of(order.content)) or guidance
         life = around.versions(tx, actor.tenant, order)
         by_hand, by_rule = around.changes(tx, actor.tenant, life)
         open_blockers = list(extensions(order.content, "blocker"))
@@ -56,7 +54,7 @@ def draft(
             "clock": clock,
             "person": worklist.person_of(tx, actor.tenant, patient_of(order.content), clock.at),
             "due": worklist.due_of(task.content) if task else None,
-            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, guidance, order),
+            "basis": reading.basis(tx, actor.tenant, given.knowledge, words, _guidance(tx, actor, life, task), order),
             "ended": around.ending(life, task),
             "siblings": around.siblings(tx, actor.tenant, order),
             "told": around.told(tx, actor.tenant, order),
@@ -84,6 +82,19 @@ def draft(
         later=LATER,
         **context,
     )
+
+
+def _guidance(tx: Connection, actor: Actor, life: Sequence[Stored], task: Stored | None) -> Stored | None:
+    """The evaluation to show with an order: the newest until it was decided on, for that is what stood there then.
+
+    A draft that the software took back is shown with the evaluation that drafted it, not with the one that ended it.
+    """
+    order = life[-1]
+    first = reading.guidance_of(tx, actor.tenant, task.content) if task else None
+    if around.taken_back(order, task) and first:
+        return first
+    decided = around.decided(life)
+    return reading.newest_guidance(tx, actor.tenant, patient_of(order.content), before=decided) or first
 
 
 def _checks(given: Services, blockers: list[str]) -> dict[str, list[Answer]]:

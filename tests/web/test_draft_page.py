@@ -1,5 +1,7 @@
 """What became of a draft, who changed it, and the basis it was decided on, as its page tells a physician."""
 
+import re
+
 import pytest
 
 from fhir_svc.orders import provenance, states
@@ -31,6 +33,14 @@ def report(ward, draft, status):
     """The EHR reports another status of an order of ours."""
     order = ward.read("ServiceRequest", draft).content
     assert ward.house.call("PUT", f"/fhir/ServiceRequest/{draft}", order | {"status": status}).status_code == 200
+
+
+def take_back(ward, draft):
+    """The software revokes its own draft and cancels its Task."""
+    order, task = ward.read("ServiceRequest", draft).content, ward.task_of(draft).content
+    back, cancelled = states.withdrawn(order, task, reason="superseded", at=now())
+    ward.store(back)
+    ward.store(cancelled)
 
 
 def shown(ward, draft):
@@ -115,10 +125,7 @@ def test_what_was_signed_keeps_its_place_when_others_of_it_were_entered_in_error
 def test_a_draft_that_the_software_took_back_is_not_told_as_taken_back_by_the_one_it_was_handed_to(ward):
     draft = ward.draft()
     assert ward.session().page(f"/inbox/drafts/{draft}/reassign", version="1", owner="bob").status_code == 303
-    order, task = ward.read("ServiceRequest", draft).content, ward.task_of(draft).content
-    back, cancelled = states.withdrawn(order, task, reason="superseded", at=now())
-    ward.store(back)
-    ward.store(cancelled)
+    take_back(ward, draft)
     page = shown(ward, draft)
     assert "Not ordered This draft was revoked (replaced by a newer draft) on " in page
     assert "Bob" not in page
@@ -184,3 +191,54 @@ def test_signing_and_what_the_record_system_reports_change_nothing_of_it(ward):
     page = shown(ward, draft)
     assert BY_HAND not in page
     assert BY_RULE not in page
+
+
+# -- the basis it was decided on
+
+
+def basis(page):
+    return re.findall(r"<h3>(.*?) <span", page.get_data(as_text=True))
+
+
+def decline(ward, draft):
+    form = {"version": "1", "reason": "contraindicated"}
+    assert ward.session().page(f"/inbox/drafts/{draft}/decline", **form).status_code == 303
+
+
+def put_off(ward, draft):
+    assert ward.session().page(f"/inbox/drafts/{draft}/defer", version="1", hours="24").status_code == 303
+
+
+@pytest.mark.parametrize("decide", [signed, decline, mark])
+def test_the_page_of_what_was_decided_shows_the_basis_that_stood_there_and_no_later_one(ward, decide):
+    draft = ward.draft(guidance=ward.guidance(title="Suspected infection"))
+    ward.guidance(title="Suspected infection with fever")
+    session = ward.session()
+    before = basis(session.page(f"/inbox/drafts/{draft}"))
+    assert before == ["Suspected infection with fever"]
+    decide(ward, draft)
+    ward.guidance(title="What was found after that")
+    assert basis(session.page(f"/inbox/drafts/{draft}")) == before
+
+
+def test_the_basis_of_a_signed_order_stays_when_it_is_withdrawn_after_a_later_evaluation(ward):
+    draft = ward.draft(guidance=ward.guidance(title="Suspected infection"))
+    ward.guidance(title="Suspected infection with fever")
+    signed(ward, draft)
+    ward.guidance(title="What was found after that")
+    mark(ward, draft)
+    assert basis(ward.session().page(f"/inbox/drafts/{draft}")) == ["Suspected infection with fever"]
+
+
+def test_a_draft_that_was_put_off_shows_the_newest_basis(ward):
+    draft = ward.draft(guidance=ward.guidance(title="Suspected infection"))
+    put_off(ward, draft)
+    ward.guidance(title="Suspected infection with fever")
+    assert basis(ward.session().page(f"/inbox/drafts/{draft}")) == ["Suspected infection with fever"]
+
+
+def test_a_draft_that_the_software_took_back_shows_what_it_was_drafted_on(ward):
+    draft = ward.draft(guidance=ward.guidance(title="Suspected infection"))
+    ward.guidance(title="Nothing of it is left")
+    take_back(ward, draft)
+    assert basis(ward.session().page(f"/inbox/drafts/{draft}")) == ["Suspected infection"]
