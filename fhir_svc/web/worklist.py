@@ -25,8 +25,13 @@ LAST: Final = 1e12  # seconds: after every target time
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """As much of a patient as it takes to tell one from another. '' and None where nothing was ever received."""
+    """As much of a patient as it takes to tell one from another. '' and None where nothing was ever received.
 
+    `identifier` is the first that has a value, such as the number on the wristband.
+    """
+
+    id: str = ""
+    identifier: str = ""
     name: str = ""
     born: str = ""
     age: int | None = None
@@ -77,12 +82,19 @@ def worklist(tx: Connection, tenant: str, words: Wording, at: datetime, *, on_ho
 
 
 def person_of(tx: Connection, tenant: str, patient: str, at: datetime) -> Person:
-    """Name, birth date, age and sex of a patient, as far as they are known."""
+    """Id, first identifier, name, birth date, age and sex of a patient, as far as they are known."""
     stored = resources.read(tx, tenant, "Patient", patient) if patient else None
     if stored is None:
-        return Person()
+        return Person(patient)
     content = stored.content
-    return Person(_name(content), content.get("birthDate", ""), age(content, at), content.get("gender", ""))
+    return Person(
+        id=patient,
+        identifier=next((one["value"] for one in content.get("identifier", ()) if one.get("value")), ""),
+        name=_name(content),
+        born=content.get("birthDate", ""),
+        age=age(content, at),
+        sex=content.get("gender", ""),
+    )
 
 
 def due_of(task: Mapping[str, Any]) -> datetime | None:

@@ -242,3 +242,33 @@ def test_a_draft_that_the_software_took_back_shows_what_it_was_drafted_on(ward):
     ward.guidance(title="Nothing of it is left")
     take_back(ward, draft)
     assert basis(ward.session().page(f"/inbox/drafts/{draft}")) == ["Suspected infection"]
+
+
+# -- whose it is
+
+
+def pages_about(ward):
+    session = ward.session()
+    addresses = ("/inbox", f"/inbox/drafts/{ward.draft()}", f"/inbox/reviews/{ward.review()}")
+    return [session.page(address) for address in addresses[1:]] + [session.page(addresses[0])]
+
+
+def test_patients_of_whom_no_record_was_received_are_told_apart_by_their_ids(ward):
+    for patient in ("unknown-one", "unknown-two"):
+        for page in pages_about(Ward(ward.house, patient=patient)):
+            assert f"Name not received birth date unknown Patient/{patient}" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "told"),
+    [
+        ([{"system": "urn:mrn", "value": "MRN <77>"}, {"value": "second"}], "Patient/p1 , MRN &lt;77&gt;"),
+        ([{"system": "urn:none"}, {"value": "second"}], "Patient/p1 , second"),
+        ([], "Patient/p1"),
+    ],
+)
+def test_a_patient_is_named_with_id_and_first_identifier(ward, identifiers, told):
+    known = ward.read("Patient", "p1").content
+    ward.store(known | {"identifier": identifiers} if identifiers else known, ours=False)
+    for page in pages_about(ward):
+        assert re.search(rf"Erin Example born 1950-02-03, \d+ years, female {told} ", text_of(page))
