@@ -11,6 +11,7 @@ from fhir_svc.decision import Concern, Decision
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import measures, merging, notices, provenance, requests, tasks
 from fhir_svc.orders.definitions import key_of
+from fhir_svc.orders.external_change import signed
 from fhir_svc.orders.identity import derived, references
 from fhir_svc.orders.sheet import Resource, Sheet, identifier, made
 from fhir_svc.orders.states import fresh
@@ -78,7 +79,7 @@ def _notify(sheet: Sheet) -> list[Resource]:
     new = []
     for review in sheet.decision.reviews:
         new += tasks.review(sheet, review, again & set(review.rules))
-        if review.about is not None and review.about.ours:
+        if review.about is not None and review.about.ours and signed(review.about):
             sheet.create(notices.signer_flag(sheet, review))
     for held in sheet.decision.messages:
         message = notices.message(sheet, held, again & set(held.rules))

@@ -23,7 +23,7 @@ from fhir_svc.orders.merging import sort_drafts
 from fhir_svc.orders.reasons import distinct, reasons, recorded
 from fhir_svc.orders.repeats import Repeats
 from fhir_svc.orders.screening import cleared, shown, turned_on
-from fhir_svc.orders.taking_back import EXPIRED, REVOKED, SUPERSEDED, withdrawn
+from fhir_svc.orders.taking_back import EXPIRED, REVOKED, SUPERSEDED, told, withdrawn
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Record, Site, Stored
 
@@ -74,6 +74,7 @@ def control(findings: Findings, record: Record, knowledge: Knowledge, site: Site
     reviews = [*findings.reviews, *passage.reviews, *_for_signers(signed, record, passage, steps)]
     reviews += _unsafe_elsewhere(record, passage, kinds, steps)
     reviews += _without_draft(settled, repeats.orders, repeats.kept, reviews, steps)
+    reviews += told(withdrawals, record)
     flags = [*findings.flags, *earlier.flags, *passage.flags]
     flags += ["DUPLICATE_SUPPRESSED"] if repeats.suppressed else []
     flags += [REVOKED] if unfit else []
@@ -151,14 +152,14 @@ def _swapped_for(held: Stored) -> set[str]:
 
 def _for_signers(signed: Sequence[Stored], record: Record, passage: Passage, steps: Ladder) -> list[Review]:
     """What the signers of orders must hear: the evidence withdrew them, or a control now forbids them."""
-    told = [_signer_review("R43", held, steps) for held in signed]
+    asked = [_signer_review("R43", held, steps) for held in signed]
     for held in record.of("ServiceRequest", ours=True):
         keys = [key_of(held.content) or ""]
         keys += [] if keys[0] in {found.key for found in passage.candidates} else _swapped_for(held)
         rule = next((passage.removed[key] for key in keys if key in passage.removed), None)
         if rule and held.content.get("status") in _SIGNED and held not in signed:
-            told.append(_signer_review(rule, held, steps))
-    return told
+            asked.append(_signer_review(rule, held, steps))
+    return asked
 
 
 def _signer_review(reason: str, held: Stored, steps: Ladder) -> Review:

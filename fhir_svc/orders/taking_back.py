@@ -1,12 +1,13 @@
-"""PURE: why our unsigned drafts are taken back."""
+"""PURE: why our unsigned drafts are taken back, and what a physician who had changed one of them must hear."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from fhir_svc.decision import Withdrawal
+from fhir_svc.decision import Review, Withdrawal
 from fhir_svc.orders.definitions import OrderKind, key_of
-from fhir_svc.orders.repeats import Repeats
+from fhir_svc.orders.external_change import MERGED
+from fhir_svc.orders.repeats import Repeats, is_revised
 from fhir_svc.orders.signature import evidence, outdated
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Record, Stored
@@ -26,6 +27,18 @@ def withdrawn(
     for held in unfit:
         ended = bool(outdated(evidence(held.content), record))
         yield Withdrawal(held, _WITHDRAWN if ended else SUPERSEDED if _replaced(held, place) else _UNSUPPORTED)
+
+
+def told(withdrawals: Sequence[Withdrawal], record: Record) -> Iterator[Review]:
+    """A review for each draft that a physician had changed: that change, and its urgency, must not end in silence.
+
+    As urgent as they had made it. A draft of a replaced patient is asked about in any case.
+    """
+    for gone in withdrawals:
+        held = gone.draft
+        if gone.reason != MERGED and is_revised(held, record):
+            priority = str(held.content.get("priority", "routine"))
+            yield Review(REVOKED, priority, tuple(extensions(held.content, "rule")), about=held)
 
 
 def _in_place(repeats: Repeats, kinds: Mapping[str, OrderKind]) -> set[str]:

@@ -16,6 +16,7 @@ from fhir_svc.orders.terms import extension, extensions, parts
 from fhir_svc.record import Stored
 
 _SENT = "Communication"
+_ORDER = "{order}"  # stands in a wording for the order that a review is about
 _NO_DRAFT = "no-draft"  # the wording of a rule that is met, wants orders, and leaves none
 
 
@@ -120,7 +121,11 @@ def _wording(sheet: Sheet, held: Review) -> tuple[str, timedelta | None]:
     own = held.text if held.action not in entries else ""
     said = own or (parts(found[0], "text")[0] if found else _title(sheet, held.reason))
     within = parts(found[0], "within") if found else []
-    return said, duration(within[0]) if within else None
+    return said.replace(_ORDER, _words(held.about)), duration(within[0]) if within else None
+
+
+def _words(order: Stored | None) -> str:
+    return str(order.content["code"].get("text", "")) if order and "code" in order.content else ""
 
 
 def _sent(message: Stored) -> datetime:

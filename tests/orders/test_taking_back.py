@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from fhir_svc.orders import provenance, revision
 from fhir_svc.orders.definitions import key_of
-from tests.orders.story import Patient, temperature
+from tests.orders.story import ALICE, Patient, temperature
 
 PERSON = {"resourceType": "Patient", "id": "p1", "birthDate": "1954-05-01", "gender": "male"}
 WISH = {
@@ -60,3 +63,54 @@ def test_the_reason_of_a_draft_that_is_taken_back_is_true(patient, r4, name, arr
     for resource in news.resources:
         assert r4.check_r4(resource) == []
     assert patient.now().resources == []
+
+
+def revise(patient, change):
+    """Alice changes the only draft there is."""
+    patient.at += timedelta(minutes=1)
+    (draft,) = [held for held in patient.held.values() if held.content.get("status") == "draft"]
+    (task,) = [held for held in patient.held.values() if held.content.get("focus", {}).get("reference") == draft.local]
+    for content in revision.revised(draft.content, task.content, change, codings=(), by=ALICE, at=patient.at):
+        patient._store(content, ours=True)
+    newer = patient.held[draft.local].reference
+    patient._store(provenance.revised(newer, draft.reference, by=ALICE, at=patient.at), ours=True)
+    return draft
+
+
+STAT = {"resourceType": "ServiceRequest", "priority": "stat", "note": [{"text": "Seen today, can hardly walk"}]}
+TOLD = [
+    # name, Alice's change, what arrives then, how urgent the review of it is
+    ("raised, then replaced by what is less urgent", STAT, fever, "stat"),
+    ("raised, then nothing supports it", STAT, REASONS[1][1], "stat"),
+    ("raised, then its form is amended", STAT, REASONS[2][1], "stat"),
+    ("a note alone", {key: STAT[key] for key in ("resourceType", "note")}, fever, "routine"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "arriving", "priority"), TOLD, ids=[case[0] for case in TOLD])
+def test_a_physician_hears_once_that_a_draft_they_had_changed_is_gone(patient, r4, name, change, arriving, priority):
+    patient.now(PERSON, patient.form("q1", **WISH))
+    draft = revise(patient, change)
+    news = patient.now(arriving(patient))
+    assert {order["id"] for order in news.orders("revoked")} == {draft.id}
+    (task,) = [each for each in news.tasks() if each.get("basedOn") == [{"reference": draft.local}]]
+    assert (task["status"], task["priority"]) == ("requested", priority)
+    assert task["description"].startswith(f"{draft.content['code']['text']}: ")
+    assert "which a physician had changed" in task["description"]
+    assert [each for each in news.resources if each["resourceType"] == "Flag" and draft.id in str(each)] == []
+    for resource in news.resources:
+        assert r4.check_r4(resource) == []
+    assert patient.now().resources == []
+
+
+def test_nobody_is_asked_about_a_draft_that_nobody_had_changed(patient):
+    patient.now(PERSON, patient.form("q1", **WISH))
+    assert [each for each in patient.now(fever(patient)).tasks() if "basedOn" in each] == []
+
+
+def test_a_physician_hears_that_time_alone_took_a_draft_they_had_changed(patient):
+    patient.now(PERSON, patient.form("q1", **WISH))
+    draft = revise(patient, TOLD[3][1])
+    news = patient.now(later=400 * 24 * 60)
+    assert taken_back(news) == {("MRI_L_WO", "expired")}
+    assert [each["basedOn"] for each in news.tasks() if "basedOn" in each] == [[{"reference": draft.local}]]
