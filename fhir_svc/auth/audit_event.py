@@ -48,7 +48,8 @@ class Told:
     """What happened: a restful interaction, or `login`, `token`, `sign` and so on as `act`; to what, with what end.
 
     `targets` are literal references (`Type/id` or with version); `patient` is the patient's id, hashed before it is
-    written; `outcome` AuditEvent's code; `reason` a stable error code of ours, never text.
+    written; `outcome` AuditEvent's code; `reason` a stable error code of ours, never text; `work` the opaque id of the
+    row of work that it was done to.
     """
 
     act: str
@@ -56,6 +57,7 @@ class Told:
     patient: str | None = None
     outcome: str = SUCCESS
     reason: str | None = None
+    work: str | None = None
 
 
 def build(
@@ -77,7 +79,8 @@ def build(
         event["outcomeDesc"] = told.reason
     patients = [told.patient] if told.patient else []
     hashed = {patient: patient_hash(tenant, patient, key) for patient in patients + _patients(told.targets)}
-    entities = _request(request_id) + [_patient(value) for value in dict.fromkeys(hashed.values())]
+    entities = _job("request", request_id) + _job("work", told.work)
+    entities += [_patient(value) for value in dict.fromkeys(hashed.values())]
     entities += [_object(target) for target in told.targets if not target.startswith(PATIENT)]
     if entities:
         event["entity"] = entities
@@ -132,12 +135,12 @@ def _patients(targets: Sequence[str]) -> list[str]:
     return [target.split("/")[1] for target in targets if target.startswith(PATIENT)]
 
 
-def _request(request_id: str | None) -> list[dict[str, Any]]:
-    if request_id is None:
+def _job(name: str, identity: str | None) -> list[dict[str, Any]]:
+    if identity is None:
         return []
     return [
         {
-            "what": {"identifier": {"system": f"{BASE}/request", "value": request_id}},
+            "what": {"identifier": {"system": f"{BASE}/{name}", "value": identity}},
             "type": {"system": OBJECT_TYPES, "code": "4", "display": "Other"},
             "role": {"system": OBJECT_ROLES, "code": "21", "display": "Job Stream"},
         }

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request, url_for
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, Unprocessable
-from fhir_svc.store import tenants, work, work_faults, work_watch
+from fhir_svc.store import accounts, tenants, work, work_faults, work_watch
 from fhir_svc.store.database import now
 from fhir_svc.store.work_watch import Count, Worker
 from fhir_svc.web import moments, pages, trail
@@ -92,11 +92,11 @@ def _settle(work_id: str, act: str) -> Response:
             raise Unprocessable("Say why, in a few words.", error="reason-missing")
         with given.database.transaction() as tx:
             settle(tx, actor.tenant, work_id, actor=actor.id, reason=reason)
-            trail.leave(tx, Told(act), actor)
+            trail.leave(tx, Told(act, work=work_id), actor)
     except FhirSvcError as failure:
         pages.refused(act, failure)
         return _overview(actor, failure=failure, about=work_id, reason=reason)
-    return pages.go(url_for("queue_console.overview"))
+    return pages.go(url_for("queue_console.overview", of=work_id, _anchor="history"))
 
 
 def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str = "", reason: str = "") -> Response:
@@ -106,6 +106,8 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         counts = work_watch.summary(tx, actor.tenant)
         workers = [worker for worker in work_watch.workers(tx) if at - worker.seen < FORGOTTEN]
         quarantined = work_faults.quarantined(tx, actor.tenant)
+        steps = work_faults.history(tx, actor.tenant, request.args.get("of", ""))
+        people = {each.id: each.username for each in accounts.all_of(tx, actor.tenant)} if steps else {}
     clock = moments.clock(at, tenant.timezone if tenant else None)
     return pages.show(
         "queue.html",
@@ -119,6 +121,8 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         troubles=sorted({each.trouble for each in workers if each.trouble and not silent(each, at)}),
         trouble_words=TROUBLES,
         quarantined=quarantined,
+        steps=steps,
+        people=people,
         attempts=work.MAX_ATTEMPTS,
         problem=failure.issues[0].text if failure else None,
         about=about,

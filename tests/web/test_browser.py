@@ -174,4 +174,5 @@ def test_an_admin_requeues_stuck_work(page, served):
     page.locator(f"#reason-{row}").fill("It answers again")
     page.locator("li", has_text=row).get_by_role("button", name="Requeue").click()
     page.get_by_text("Nothing is in quarantine.").wait_for()
-    assert page.get_by_text(row).count() == 0
+    assert page.locator(f"#reason-{row}").count() == 0
+    page.get_by_text("It answers again").wait_for()

@@ -468,13 +468,32 @@ def test_an_admin_marks_an_order_by_its_id_and_reads_nothing_of_it(ward):
 def test_stuck_work_is_put_back_or_dropped_with_a_reason(ward, queue, act, state):
     session = ward.session("ada")
     assert session.page(f"/queue/{queue[0]}/{act}", reason=" ").status_code == 422
-    assert session.page(f"/queue/{queue[0]}/{act}", reason="The EHR is mended").status_code == 303
+    done = session.page(f"/queue/{queue[0]}/{act}", reason="The EHR is <b>mended</b>")
+    assert done.status_code == 303
+    shown = text_of(session.page(done.headers["Location"]))
+    assert f"What happened to {queue[0]}" in shown
+    assert "quarantined after 1 attempt: ehr-refused" in shown
+    assert f"{state} after" in shown
+    assert "by ada : The EHR is &lt;b&gt;mended&lt;/b&gt;" in shown
     with ward.house.database.reading() as tx:
         (last,) = work_faults.history(tx, "north", queue[0])[-1:]
         found = audit.search(tx, "north", [], count=50).entries
-    assert (last.state, last.reason) == (state, "The EHR is mended")
-    assert sum(each.content["subtype"][0]["code"] == act and each.content["outcome"] == "0" for each in found) == 1
+    assert (last.state, last.reason) == (state, "The EHR is <b>mended</b>")
+    (told,) = [
+        each.content for each in found if each.content["subtype"][0]["code"] == act and each.content["outcome"] == "0"
+    ]
+    rows = [entity["what"]["identifier"] for entity in told["entity"] if "identifier" in entity["what"]]
+    assert [each["value"] for each in rows if each["system"].endswith("/work")] == [queue[0]]
+    assert "mended" not in str(told)
     assert session.page(f"/queue/{queue[0]}/{act}", reason="again").status_code == 409
+
+
+def test_the_history_of_work_is_shown_to_an_admin_of_its_tenant_alone(ward, queue):
+    session = ward.session("ada")
+    assert "quarantined after 1 attempt: ehr-refused" in text_of(session.page(f"/queue?of={queue[0]}"))
+    for other in (queue[2], "none"):  # another tenant's, and nobody's
+        assert "What happened to" not in text_of(session.page(f"/queue?of={other}"))
+    assert ward.session().page(f"/queue?of={queue[0]}").status_code == 403
 
 
 @pytest.mark.parametrize(("who", "row", "status"), [("alice", 0, 403), ("ada", 2, 404), ("ada", 3, 409)])
