@@ -66,6 +66,8 @@ def _theirs(record: Record, element: str, kind: str) -> Iterator[Stored]:
     return (held for held in record.of(kind, ours=True) if held.content.get(element, {}).get("reference") not in own)
 
 
-def _reasons(task: Json) -> Iterator[tuple[str, str]]:
+def _reasons(task: Json) -> Iterator[tuple[str, ...]]:
+    """What is asked, each reason with the orders that it is asked about."""
+    about = sorted(held["reference"] for held in task.get("basedOn", ()))
     for coding in task.get("reasonCode", {}).get("coding", ()):
-        yield coding.get("system", ""), coding["code"]
+        yield coding.get("system", ""), coding["code"], *about

@@ -114,3 +114,20 @@ def test_a_physician_hears_that_time_alone_took_a_draft_they_had_changed(patient
     news = patient.now(later=400 * 24 * 60)
     assert taken_back(news) == {("MRI_L_WO", "expired")}
     assert [each["basedOn"] for each in news.tasks() if "basedOn" in each] == [[{"reference": draft.local}]]
+
+
+def test_a_question_about_one_draft_is_not_answered_by_one_about_another(patient):
+    """The joined record asks about the draft that moves to it; what was asked before of another draft stays open."""
+    patient.now(PERSON, patient.form("q1", **WISH))
+    first = revise(patient, STAT)
+    patient.now(patient.form("q2", **WISH | NO_WISH))
+    patient.now(patient.form("q3", **WISH))
+    second = revise(patient, STAT)
+    assert first.id != second.id
+    patient.patient_id = "p2"
+    merged = patient.now(PERSON | {"id": "p2"})
+    assert [each["basedOn"] for each in merged.tasks() if "basedOn" in each] == [[{"reference": second.local}]]
+    asked = {
+        each.content["basedOn"][0]["reference"] for each in patient.reviews("requested") if "basedOn" in each.content
+    }
+    assert asked == {first.local, second.local}
