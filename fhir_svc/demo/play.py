@@ -10,12 +10,14 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from fhir_svc.demo import forms
+from fhir_svc.demo.broken_off import BrokenOff, Signals
 from fhir_svc.demo.ehr_client import Fhir, direct, wait_for
 from fhir_svc.demo.forms import Answer
 from fhir_svc.demo.reading import drafts_of, explain, finished, held_by, order_key, value_of
@@ -112,13 +114,17 @@ class Show:
 
 
 def main() -> int:
-    """Play the demonstration; 0 when everything happened as promised."""
+    """Play the demonstration; 0 when everything happened as promised, 128 and the signal that broke it off."""
     show = Show()
     with tempfile.TemporaryDirectory(prefix="fhir-svc-demo-") as folder:
+        stack = Stack(Path(folder))
+        signals = Signals(stack)
         show.step("Starting Valkey, SQLite, a sandbox EHR, web, relay and workers")
-        with Stack(Path(folder)) as stack:
+        with stack, suppress(BrokenOff), signals:
             show.line(f"ready at {stack.base}; the EHR is {stack.ehr_base}")
             _play(stack, show)
+    if signals.first:
+        return 128 + signals.first
     show.step("Done. Nothing was ordered that no physician signed.")
     return 0
 

