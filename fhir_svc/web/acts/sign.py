@@ -82,7 +82,7 @@ def preparation(tx: Connection, tenant: str, draft: Stored) -> Preparation:
 
 
 def _as_drafted(tx: Connection, tenant: str, draft: Stored) -> Json:
-    """The draft as the evaluation wrote it: evaluations replace drafts, so later versions are of people alone."""
+    """The draft as first drafted: what wants it more urgent replaces it, so people alone make a later version stat."""
     first = draft if draft.version == 1 else resources.vread(tx, tenant, draft.type, draft.id, 1)
     return first.content if first else {}
 
