@@ -24,11 +24,11 @@ from fhir_svc.store.tables import search as rows
 
 _SELECTIVE = frozenset({"identifier", "requisition", "request"})
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
-_SAID = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
+class _Modifier:
     """What a modifier makes of a parameter.
 
     `missing`: it is asked whether there is a value, not which. `absent`: what has it is not wanted. `target`: the type
@@ -95,7 +95,7 @@ def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Aske
     if name in EVERYWHERE:
         return _Asked(_everywhere(kind, name, modifier, value), few=name == "_id")
     field, parameter = _parameter(kind, name)
-    how = _how(parameter, name, modifier, value)
+    how = _modifier(parameter, name, modifier, value)
     if parameter.head is not None:
         few = parameter.kind == "reference" and not how.missing
         return _Asked(_of_head(resources.c[parameter.head], parameter, how, value), few=few)
@@ -109,8 +109,8 @@ def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Aske
 def _everywhere(kind: str, name: str, modifier: str, value: str) -> Any:
     if kind not in PARAMETERS:
         raise Malformed("This type is not kept here.", error="unknown-parameter", code="not-supported")
-    if modifier == "missing" and value in _SAID:
-        return false() if _SAID[value] else true()  # every resource has both
+    if modifier == "missing" and value in _BOOLEANS:
+        return false() if _BOOLEANS[value] else true()  # every resource has both
     if modifier:
         raise _bad_modifier()
     wanted = _split(value, ",")
@@ -127,22 +127,22 @@ def _parameter(kind: str, name: str) -> tuple[str, Parameter]:
     return field, parameter
 
 
-def _how(parameter: Parameter, name: str, modifier: str, value: str) -> _How:
-    if modifier == "missing" and value in _SAID:
-        return _How(missing=True, absent=_SAID[value])
+def _modifier(parameter: Parameter, name: str, modifier: str, value: str) -> _Modifier:
+    if modifier == "missing" and value in _BOOLEANS:
+        return _Modifier(missing=True, absent=_BOOLEANS[value])
     typed = parameter.kind == "reference" and _TYPE.fullmatch(modifier)  # else a chain, or :identifier
     target = "Patient" if name == "patient" else modifier if typed else ""
     negated = modifier == "not" and parameter.kind in {"token", "code"}
     if modifier and modifier != target and not negated:
         raise _bad_modifier()
-    return _How(absent=negated, target=target)
+    return _Modifier(absent=negated, target=target)
 
 
 def _bad_modifier() -> Malformed:
     return Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
 
 
-def _of_head(column: Any, parameter: Parameter, how: _How, value: str) -> Any:
+def _of_head(column: Any, parameter: Parameter, how: _Modifier, value: str) -> Any:
     """What a resource's own row says of its status, or of the patient whom it is about."""
     if how.missing:
         return column.is_(None) if how.absent else column.is_not(None)
