@@ -37,7 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROFILES = ROOT / "profiles"
 OURS = ("fhir_svc", "tests.criteria", "tests.orders", "tests.cli", "tests.conftest")
 CHECKS = [
-    *(f"tests/criteria/test_{name}.py" for name in ("site_values", "facts", "knowledge", "amendments", "moments")),
+    *(f"tests/criteria/test_{name}.py" for name in ("site_values", "facts", "responses", "measured_values")),
+    *(f"tests/criteria/test_{name}.py" for name in ("knowledge", "amendments", "moments")),
     *(f"tests/criteria/test_{name}.py" for name in ("units", "expressions", "written_resources", "concept_properties")),
     *(f"tests/criteria/test_{name}.py" for name in ("control_conditions", "usable")),
     *(f"tests/orders/test_{name}.py" for name in ("with_the_plan", "news", "repeats", "safety_controls", "expiry")),
@@ -55,6 +56,8 @@ OWN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("messages", "vocabulary", "wording"), ("tests/criteria/test_messages.py",)),
     **dict.fromkeys(("expressions", "syntax"), ("tests/criteria/test_expressions.py",)),
     **{name: (f"tests/criteria/test_{name}.py",) for name in ("facts", "units", "moments", "usable")},
+    "forms": ("tests/criteria/test_responses.py",),
+    "measurements": ("tests/criteria/test_measured_values.py",),
     "repeats": ("tests/orders/test_repeats.py",),
     "controls": ("tests/orders/test_safety_controls.py",),
 }

@@ -1,4 +1,4 @@
-"""Facts: which source speaks, what it leaves behind, and when time alone would change it."""
+"""Facts: what is on file, what time alone would change, onsets, the trace, alerts and notes."""
 
 import random
 from dataclasses import replace
@@ -17,16 +17,12 @@ from tests.criteria.cases.building import (
     T,
     calm,
     day,
-    distance,
     form,
     hours,
-    injection,
-    levels,
     observation,
     patient,
     report,
     series,
-    session,
     temperature,
     walk,
     weight,
@@ -34,141 +30,7 @@ from tests.criteria.cases.building import (
 )
 from tests.criteria.cases.checking import knowledge, record_of
 from tests.criteria.cases.presentations import SADDLE, VASCULAR
-
-OLD_AND_CHECKED = {"rf-saddle-numbness": "yes", "rf-saddle-onset": "over-3-months", "rf-saddle-stable": "yes"}
-
-
-def found(given_resources, at=T, zone="UTC", earlier=(), ours=(), **values):
-    return find(record_of(given_resources, ours, earlier), knowledge(), Site(zone, values), at)
-
-
-def value(findings, name):
-    return findings.facts[name].value
-
-
-def outcome(findings, name):
-    return next(rule.outcome for rule in findings.rules if rule.id == name)
-
-
-# --- versions of one response (D.1 Forms, R43)
-
-VERSIONS = [
-    # name, older versions oldest first, newest, value, conflict
-    ("a blank keeps the positive", [calm(SADDLE)], calm({"rf-saddle-numbness": None}), "yes", True),
-    ("unsure keeps the positive", [calm(SADDLE)], calm({"rf-saddle-numbness": "unsure"}), "yes", True),
-    ("no withdraws it", [calm(SADDLE)], calm(), "no", False),
-    ("a no between withdraws it for good", [calm(SADDLE), calm()], calm({"rf-saddle-numbness": None}), None, False),
-    ("a blank keeps no no", [calm()], calm({"rf-saddle-numbness": None}), None, False),
-    ("two blanks keep it", [calm(SADDLE), calm({"rf-saddle-numbness": None})], calm({"rf-saddle-numbness": None}),
-     "yes", True),
-    ("a retraction between ends it", [calm(SADDLE), calm(SADDLE, status="entered-in-error")],
-     calm({"rf-saddle-numbness": None}), None, False),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "older", "newest", "expected", "conflict"), VERSIONS, ids=[v[0] for v in VERSIONS])
-def test_a_newer_version_withdraws_only_what_it_denies(name, older, newest, expected, conflict):
-    findings = found([newest], earlier=list(reversed(older)))
-    assert value(findings, "rf-saddle-numbness") == expected
-    assert ("CONFLICT" in findings.flags) is conflict
-
-
-def test_a_kept_positive_brings_its_follow_ups_along():
-    findings = found([calm({"rf-saddle-numbness": None})], earlier=[calm(OLD_AND_CHECKED)])
-    assert value(findings, "rf-saddle-onset") == "over-3-months"
-    assert outcome(findings, "R01") is Outcome.NOT_MET
-
-
-def test_a_follow_up_that_a_newer_version_leaves_out_stands():
-    findings = found([calm(SADDLE | {"rf-saddle-onset": None})], earlier=[calm(SADDLE)])
-    assert value(findings, "rf-saddle-onset") == "within-14-days"
-
-
-def test_a_source_names_the_version_that_decided():
-    findings = found([calm({"rf-saddle-numbness": None})], earlier=[calm(SADDLE)])
-    assert [source.version for source in findings.facts["rf-saddle-numbness"].sources] == [1]
-
-
-def test_a_retracted_response_is_absent_with_all_its_versions():
-    findings = found([calm(status="entered-in-error")], earlier=[calm(SADDLE)])
-    assert findings.level is None
-    assert value(findings, "rf-saddle-numbness") is None
-
-
-# --- several responses
-
-
-def test_the_more_dangerous_follow_up_of_two_responses_counts():
-    findings = found([calm(OLD_AND_CHECKED), calm(SADDLE, id="older", authored=hours(30))])
-    assert value(findings, "rf-saddle-onset") == "within-14-days"
-    assert outcome(findings, "R01") is Outcome.MET
-
-
-def test_every_response_that_says_the_same_of_a_follow_up_is_its_source():
-    findings = found([calm(SADDLE), calm(SADDLE, id="older", authored=hours(30)), calm(OLD_AND_CHECKED, id="old")])
-    assert {source.id for source in findings.facts["rf-saddle-onset"].sources} == {"form", "older"}
-
-
-@pytest.mark.parametrize(("back", "expected"), [(13, "yes"), (14, "no")])
-def test_a_positive_of_another_response_lingers_fourteen_days(back, expected):
-    findings = found([calm(), calm(SADDLE, id="older", authored=hours(24 * back))])
-    assert value(findings, "rf-saddle-numbness") == expected
-
-
-def test_a_clinician_closes_what_lingers():
-    done = {
-        "resourceType": "Task", "id": "review", "status": "completed", "lastModified": hours(1),
-        "output": [{"type": {"coding": [{"code": "closed-fact"}]}, "valueCode": "rf-saddle-numbness"}],
-    }  # fmt: skip
-    older = calm(SADDLE, id="older", authored=hours(48))
-    assert value(found([calm(), older], ours=[done]), "rf-saddle-numbness") == "no"
-    later = calm(SADDLE, id="older", authored=hours(0.5))
-    assert value(found([calm(authored=hours(0.2)), later], ours=[done]), "rf-saddle-numbness") == "yes"
-    assert value(found([calm(), older], ours=[done | {"status": "cancelled"}]), "rf-saddle-numbness") == "yes"
-    assert value(found([calm(), older, done]), "rf-saddle-numbness") == "yes"
-
-
-def test_an_unfinished_form_adds_numbers_only_towards_danger():
-    risk = {"rf-ivdu": "yes", "ctx-duration-weeks": (3, "wk")}
-    newer = form({"ctx-duration-weeks": (90, "wk")}, id="newer", status="in-progress", authored=hours(0.1))
-    findings = found([calm(risk, authored=hours(5)), newer])
-    assert outcome(findings, "R03c") is Outcome.MET
-
-
-def test_a_denial_on_an_unfinished_form_clears_nobody():
-    findings = found([form({"rf-saddle-numbness": "no", "ctx-back-pain": "no"}, status="in-progress")])
-    assert value(findings, "rf-saddle-numbness") is None
-    assert value(findings, "ctx-back-pain") is None
-
-
-def test_what_an_unfinished_form_is_unsure_of_is_looked_at():
-    newer = form({"rf-cold-pale-leg": "unsure"}, id="newer", status="in-progress", authored=hours(0.1))
-    findings = found([calm({"rf-cold-pale-leg": None}, authored=hours(5)), newer])
-    assert outcome(findings, "R07") is Outcome.MET
-
-
-def test_the_newest_unfinished_form_says_whether_the_patient_is_still_at_it():
-    left, at_it = (form({}, id=name, status="in-progress", authored=hours(at)) for name, at in (("a", 30), ("b", 1)))
-    assert value(found([left]), "intake-idle") is True
-    assert value(found([left, at_it]), "intake-idle") is False
-
-
-def test_a_form_that_was_touched_lately_is_not_idle():
-    touched = form({}, status="in-progress", authored=hours(30), meta={"lastUpdated": hours(1)})
-    assert value(found([touched]), "intake-idle") is False
-
-
-def test_a_form_is_as_old_as_its_answers_whenever_it_was_touched():
-    touched = calm(authored=hours(24 * 40), meta={"lastUpdated": hours(1)})
-    assert value(found([touched]), "intake-stale") is True
-
-
-def test_a_form_from_the_future_waits_until_it_is_due():
-    later = T + timedelta(hours=1)
-    findings = found([calm(authored=later.isoformat())])
-    assert findings.level is None
-    assert findings.next_change == later
-
+from tests.criteria.finding import found, outcome, value
 
 # --- what is on file
 
@@ -388,93 +250,6 @@ def test_of_a_sum_of_points_the_answers_that_are_missing_are_named():
     points = {"nc-leg-pain-walking": "yes", "nc-standing-triggers": "yes", "nc-bend-forward-relief": "yes"}
     (rule,) = [each for each in found([patient(), calm(no_cluster | points)]).rules if each.id == "R10"]
     assert rule.missing == ("nc-onset-over-6-months", "nc-bend-backward-relief")
-
-
-# --- measured values
-
-
-def kidneys(when, unit="mL/min/{1.73_m2}"):
-    return observation("98979-8", 60, unit, when)
-
-
-def walked(back, **more):
-    return distance(500, back, **more)
-
-
-def six_minutes(values):
-    """Another measure by the same device."""
-    return [
-        observation("41953-1", each, "m", day(1 + at), device={"reference": "Device/a"})
-        for at, each in enumerate(values)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("given_resources", "name", "expected"),
-    [
-        ([calm({"rf-temperature": (60, "Cel")})], "temperature-unusable", None),
-        ([calm({"rf-temperature": ("37.0", "Cel")})], "temperature-unusable", False),
-        ([kidneys(hours(5)), kidneys(hours(5), "mmol/min")], "egfr-unusable", None),
-        ([kidneys(hours(5)), kidneys(hours(6), "mmol/min")], "egfr-unusable", False),
-        ([*series([1000] * 7, [400] * 4)], "walking-distance-decline", 60),
-        ([*series([1000] * 7, []), *six_minutes([400] * 4)], "walking-distance-decline", None),
-        ([walked(9)], "home-silence", True),
-        ([walked(9), walked(2)], "home-silence", False),
-        ([walked(9), walked(2, status="entered-in-error")], "home-silence", True),
-        ([walked(9), walked(2, effectiveDateTime=None)], "home-silence", True),
-        ([walked(9), walked(-2)], "home-silence", True),
-        ([walked(9), walked(0, effectiveDateTime=hours(-0.25))], "home-silence", False),
-        ([walked(7)], "home-silence", True),
-        ([levels(1, 3, 2), levels(1, 1, 1) | {"status": "entered-in-error"}], "rising-sessions", 1),
-        ([levels(1, 3, 2), levels(1, 1, 1)], "rising-sessions", 0),
-        ([levels(1, 3, 40), levels(1, 1, 1) | {"effectiveDateTime": "2025-06"}], "rising-sessions", 1),
-        ([levels(1, 3, 40), levels(1, 1, 1) | {"effectiveDateTime": "unknown"}], "rising-sessions", 1),
-        ([injection(day(40)), injection(day(90))], "epidural-sessions", 2),
-        ([injection(day(40)), injection("2025-05")], "epidural-sessions", None),
-        ([injection(day(40)), injection("2024")], "epidural-sessions", None),
-        ([injection(day(40)), injection("2025-05")], "epidural-sessions-ever", None),
-        ([walked(6)], "home-silence", False),
-    ],
-)
-def test_a_value_counts_where_it_can_be_used(given_resources, name, expected):
-    assert value(found(given_resources), name) == expected
-
-
-def test_every_missed_session_is_a_source():
-    missed = found([calm(), session(5), session(3, "not-done"), session(2, "not-done")]).facts["missed-sessions"]
-    assert (missed.value, len(missed.sources)) == (2, 2)
-    (newest,) = found([calm(), session(5), session(3)]).facts["missed-sessions"].sources
-    assert newest.content["performedDateTime"] == day(3)
-
-
-def test_every_session_that_moved_symptoms_down_is_a_source():
-    rising = found([levels(1, 1, 4), levels(1, 3, 3), levels(1, 3, 2)]).facts["rising-sessions"]
-    assert (rising.value, len(rising.sources)) == (2, 2)
-    (newest,) = found([levels(1, 1, 4), levels(1, 1, 3)]).facts["rising-sessions"].sources
-    assert newest.content["effectiveDateTime"] == day(3)
-
-
-def test_a_session_without_a_day_is_in_no_row():
-    month = session(2, "not-done") | {"performedDateTime": "2025-06"}
-    assert value(found([calm(), session(25), month]), "missed-sessions") == 0
-    assert found([calm(), session(5), session(3)]).facts["missed-sessions"].date == day(3)
-
-
-def test_a_site_value_is_shown_where_it_mattered():
-    claudicants = found([calm()], **{"young-age": 45})
-    rule = next(rule for rule in claudicants.rules if rule.id == "R19")
-    assert {fact.name: fact.value for fact in rule.facts}["young-age"] == 45
-
-
-def test_a_fever_began_by_the_time_it_was_measured():
-    risk = calm({"rf-ivdu": "yes"}, authored=hours(30))
-    assert found([risk, temperature("38.6", back=10)]).onsets["R03"] == T - timedelta(hours=10)
-
-
-def test_the_first_branch_that_is_true_is_taken_alone():
-    findings = found([calm({"rf-trauma": "major", "rf-steroid-3mo": "unsure"})])
-    assert (findings.level, outcome(findings, "R05")) == ("EMERGENCY", Outcome.MET)
-    assert not [review for review in findings.reviews if review.reason == "R05"]
 
 
 # --- alerts, waiting drafts
