@@ -12,7 +12,7 @@ from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told, build
 from fhir_svc.settings import Settings
 from fhir_svc.store import audit
-from fhir_svc.store.database import Connection, Database, now
+from fhir_svc.store.database import Connection, Database
 
 
 @dataclass
@@ -33,8 +33,8 @@ class Desk:
     def audit(self, tx: Connection, tenant: str, *told: Told) -> None:
         """Append what this service did of its own accord; the last write of a transaction."""
         who = Actor(Role.SYSTEM, tenant, "fhir-svc", "fhir-svc")
-        key, at = self.settings.audit_key.get_secret_value(), now(tx)
-        events = [build(one, tenant=tenant, actor=who, at=at, key=key) for one in told]
+        key = self.settings.audit_key.get_secret_value()
+        events = [build(one, tenant=tenant, actor=who, key=key) for one in told]
         audit.record_many(tx, tenant, events)
 
     @property

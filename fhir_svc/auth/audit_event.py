@@ -11,7 +11,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -60,17 +59,14 @@ class Told:
     work: str | None = None
 
 
-def build(
-    told: Told, *, tenant: str, actor: Actor | None, at: datetime, key: str, request_id: str | None = None
-) -> dict[str, Any]:
-    """Write the AuditEvent; `actor` None is somebody unknown; `key` keys the hashes of patients."""
+def build(told: Told, *, tenant: str, actor: Actor | None, key: str, request_id: str | None = None) -> dict[str, Any]:
+    """Write the AuditEvent, all but when it was recorded; `actor` None is somebody unknown; `key` keys the hashes."""
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "id": str(uuid4()),
         "type": _type(told.act),
         "subtype": [_subtype(told.act)],
         "action": ACTIONS.get(told.act, "E"),
-        "recorded": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "outcome": told.outcome,
         "agent": _agents(actor),
         "source": {"observer": {"display": "fhir-svc"}},

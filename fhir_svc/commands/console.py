@@ -8,7 +8,7 @@ from fhir_svc import settings as configuration
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import BASE, Told, build
 from fhir_svc.store import audit
-from fhir_svc.store.database import Connection, Database, now
+from fhir_svc.store.database import Connection, Database
 
 
 def open_database() -> Database:
@@ -20,7 +20,7 @@ def note(tx: Connection, act: str, tenant: str, subject: str) -> None:
     """Append an AuditEvent for an operator's act on a tenant, a client or a user; the last write of a transaction."""
     operator = f"operator/{_login()}"
     actor = Actor(Role.ADMIN, tenant, operator, operator)
-    event = build(Told(act), tenant=tenant, actor=actor, at=now(tx), key="")
+    event = build(Told(act), tenant=tenant, actor=actor, key="")
     event["entity"] = [{"what": {"identifier": {"system": f"{BASE}/{act.partition('-')[0]}", "value": subject}}}]
     audit.record(tx, tenant, event)
 

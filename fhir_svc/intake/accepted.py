@@ -78,7 +78,7 @@ class Entry:
     store under: of the URL for PUT, minted for POST and for a conditional update (`condition` set: the query after
     `Type?`; no match stores under the resource's own id, else the minted one), None for GET. `resource` (None for GET)
     carries that id, its references rewritten to ids of this tenant.
-    `named`: a conditional update's resource brought that id itself.
+    `named`: a conditional update's resource brought that id itself; `minted`: nobody else has it, it was made here.
     `url` is the request's URL as received (relative), for GET. `full_url` is as received.
     """
 
@@ -95,6 +95,7 @@ class Entry:
     if_match: str | None = None
     if_none_match: str | None = None
     named: bool = False
+    minted: bool = False
 
     @property
     def local(self) -> str:

@@ -99,12 +99,13 @@ def _requested(
     if not _may_be_asked(method, kind, target or condition, resource, where, faults):
         return None
     reads, full_url = method == "GET", given.get("fullUrl")
+    own = None if reads else _own(method, target, resource, where, faults)
     return Entry(
         index=index,
         location=f"{where}.resource",
         method=method,
         type=kind,
-        id=None if reads else _id(method, target, resource, where, reading, faults),
+        id=None if reads else own or reading.new_id(),
         resource=None if reads else _of_type(resource, kind, where, faults),
         url=url,
         full_url=full_url if isinstance(full_url, str) else None,
@@ -112,7 +113,8 @@ def _requested(
         if_none_exist=_text(request, "ifNoneExist"),
         if_match=_text(request, "ifMatch"),
         if_none_match=_text(request, "ifNoneMatch"),
-        named=method == "PUT" and not target and named(resource) is not None,
+        named=own is not None and not target,
+        minted=own is None and not reads,
     )
 
 
@@ -152,9 +154,10 @@ def _target(url: str) -> tuple[str, str | None, str | None]:
     return (kind if _TYPE.fullmatch(kind) else ""), target or None, condition or None
 
 
-def _id(method: str, target: str | None, resource: Any, where: str, reading: Reading, faults: Faults) -> str:
+def _own(method: str, target: str | None, resource: Any, where: str, faults: Faults) -> str | None:
+    """The id that the caller gives the resource; None where it is ours to make."""
     if method == "POST" or target is None:
-        return (named(resource) if method == "PUT" else None) or reading.new_id()
+        return named(resource) if method == "PUT" else None
     if isinstance(resource, dict) and resource.get("id") != target:
         text = "Give the resource the id of request.url."
         faults.add(Fault.RESOURCE_ID_MISMATCH, text, f"{where}.resource.id")
@@ -193,9 +196,11 @@ def submitted(entries: Sequence[Node], path: str, reading: Reading) -> tuple[lis
         elif isinstance(resource, dict):
             full_url = full_url if isinstance(full_url, str) else None
             kind = str(resource.get("resourceType"))
-            own = _own_id(resource, full_url) or reading.new_id()
+            own = _own_id(resource, full_url)
+            one = own or reading.new_id()
+            url = f"{kind}/{one}"
             kept.append(
-                Entry(index, f"{where}.resource", "PUT", kind, own, resource, f"{kind}/{own}", full_url=full_url)
+                Entry(index, f"{where}.resource", "PUT", kind, one, resource, url, full_url, minted=own is None)
             )
     return kept, ignored
 

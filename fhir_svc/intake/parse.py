@@ -45,15 +45,14 @@ def _read(raw: bytes, limit: int) -> dict[str, Any]:
     _check_text(raw)
     unescaped = _without_escapes(raw)
     _check_strings(unescaped)
-    _check_depth(_outside_strings(unescaped.translate(None, _NOT_BRACKETS_NOR_QUOTES)))
+    # what closes a string right before another opens says nothing of brackets: most strings hold none and go
+    _check_depth(_outside_strings(unescaped.translate(None, _NOT_BRACKETS_NOR_QUOTES).replace(b'""', b"")))
     if _has_long_number(unescaped) and _has_long_number(_outside_strings(unescaped)):
         raise _refused(Fault.JSON_NUMBER, f"Write numbers with at most {DIGIT_LIMIT} digits.")
     body = _decode(raw)
-    written = _without_escaped_backslashes(encode(body))
-    _check_characters(written)
-    if _without_escapes(written).count(b'"') != unescaped.count(
-        b'"'
-    ):  # a member that was dropped took its quotes along
+    written = encode(body)
+    _check_characters(_without_escaped_backslashes(written))
+    if _has_lost_quotes(raw, unescaped, written):  # a member that was dropped took its own along
         raise _refused(Fault.JSON_DUPLICATE_KEY, "Name every member of an object once; one object names one twice.")
     if not isinstance(body, dict):
         raise _refused(Fault.JSON_MALFORMED, "Send a JSON object: a FHIR resource.")
@@ -118,6 +117,13 @@ def _without_escapes(text: bytes) -> bytes:
 def _outside_strings(unescaped: bytes) -> bytes:
     """Everything but the content of strings; up to the first error of a text this is what a parser sees too."""
     return b"".join(unescaped.split(b'"')[::2])
+
+
+def _has_lost_quotes(raw: bytes, unescaped: bytes, written: bytes) -> bool:
+    """Whether fewer strings were read than stand in the text."""
+    if raw.count(b'"') == written.count(b'"') and b"\\u0022" not in raw:  # nothing but that can make up for a loss
+        return False
+    return _without_escapes(written).count(b'"') != unescaped.count(b'"')
 
 
 def _check_strings(unescaped: bytes) -> None:

@@ -53,7 +53,7 @@ def adopt(entry: Entry, found: str | None) -> Entry:
         return entry
     identity = found.partition("/")[2]
     entry.resource["id"] = identity
-    return replace(entry, id=identity)
+    return replace(entry, id=identity, minted=False)
 
 
 def place_of(entries: Sequence[Entry], question: str) -> str | None:

@@ -95,6 +95,7 @@ def read_single(
         if_match=if_match,
         if_none_match=if_none_match,
         named=own is not None,
+        minted=id is None and own is None,
     )
     return _accept(Kind.SINGLE, [entry], resource, type, reading, faults)
 

@@ -53,14 +53,15 @@ def record(tx: Connection, tenant: str, event: Mapping[str, Any]) -> None:
 
 
 def record_many(tx: Connection, tenant: str, events: Sequence[Mapping[str, Any]]) -> None:
-    """Append AuditEvents in this order, as `record` does one."""
+    """Append AuditEvents in this order, as `record` does one; each gets the moment at which it is recorded."""
     if not events:
         return
     head = tx.execute(_counting_on(tx.dialect.name), {"tenant": tenant, "more": len(events)}).one()
     sequence, previous, recorded = head.sequence - len(events), head.hash, head.recorded
+    at = body.instant(recorded)
     rows = []
     for event in events:
-        content = {**event, "id": event.get("id") or str(uuid4())}
+        content = {**event, "id": event.get("id") or str(uuid4()), "recorded": at}
         raw = body.canonical(content)
         sequence += 1
         chained = _hash(tenant, sequence, to_millis(recorded), previous, raw)

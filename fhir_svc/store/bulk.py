@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Table,
     bindparam,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from fhir_svc.store.clock import clock
 from fhir_svc.store.tables import resource_keys, resources
 
 Rows = Sequence[tuple[Any, ...]]
@@ -54,13 +57,23 @@ def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows:
     return found
 
 
-def new_keys(tx: Connection, count: int) -> list[int]:
-    """So many keys for new resources, ascending."""
+def moment_and_keys(tx: Connection, count: int) -> tuple[datetime, list[int]]:
+    """The database's clock, and so many keys, ascending, of which new resources may take what they need."""
+    moment, keys = tx.execute(_clock_and_keys(tx.dialect.name), {"count": count}).one()
     if tx.dialect.name == "postgresql":
-        series = select(resource_keys.next_value()).select_from(func.generate_series(1, count))
-        return sorted(tx.execute(series).scalars())
-    highest = tx.execute(select(resources.c.key).order_by(resources.c.key.desc()).limit(1)).scalar_one_or_none() or 0
-    return list(range(highest + 1, highest + 1 + count))
+        return moment, sorted(keys)
+    highest = keys or 0
+    return moment, list(range(highest + 1, highest + 1 + count))
+
+
+@cache
+def _clock_and_keys(dialect: str) -> Select[Any]:
+    if dialect == "postgresql":
+        series = func.generate_series(1, bindparam("count", type_=Integer))
+        found: Any = func.array(select(resource_keys.next_value()).select_from(series).scalar_subquery())
+    else:
+        found = select(resources.c.key).order_by(resources.c.key.desc()).limit(1).scalar_subquery()
+    return select(clock(), found)
 
 
 def one_of(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:

@@ -13,13 +13,16 @@ from fhir_svc.store.tables import patients
 _HOPS = 10  # a chain of replaced patients longer than this is a circle
 
 
-def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any]) -> None:
-    """Keep who replaced this Patient, as its newest version says; nobody, if it says nothing."""
+def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any], *, new: bool) -> None:
+    """Keep who replaced this Patient, as its newest version says; nobody, if it says nothing.
+
+    `new`: nothing was known of this id until now.
+    """
     follower = _follower(patient)
-    if follower is None:
+    if follower is not None:
+        alias(tx, tenant, patient["id"], follower)
+    elif not new:
         tx.execute(_ALONE, {"of": tenant, "who": patient["id"]})
-        return
-    alias(tx, tenant, patient["id"], follower)
 
 
 def alias(tx: Connection, tenant: str, patient: str, follower: str) -> None:

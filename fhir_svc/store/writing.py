@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Delete, Select, bindparam, delete, exc, selec
 
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.store import body, indexing
-from fhir_svc.store.bulk import insert_missing, insert_rows, listing, named, new_keys, one_of
-from fhir_svc.store.clock import now
+from fhir_svc.store.bulk import insert_missing, insert_rows, listing, moment_and_keys, named, one_of
 from fhir_svc.store.merges import note_link
 from fhir_svc.store.periods import interval
 from fhir_svc.store.tables import from_millis, resources, search, to_millis, versions
@@ -58,12 +57,12 @@ class Written(NamedTuple):
 
 @dataclass(slots=True)
 class Task:
-    """A write under way: `key` and `version` are known once its head row is written; `name` is type and id."""
+    """A write under way: `key` is for a new head row, or of the one that exists; `name` is type and id."""
 
     put: Put
     digest: str
     source: int | None
-    key: int = 0
+    key: int
     version: int = 1
     outcome: Written | None = None
     name: tuple[str, str] = field(init=False)
@@ -74,8 +73,11 @@ class Task:
 
 def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: str | None = None) -> list[Written]:
     """Write many resources in a handful of statements; the answers stand in the order of `puts`."""
-    moment = now(tx)
-    tasks = [Task(one, body.digest(one.resource), _source_updated(one, moment)) for one in puts]
+    moment, keys = moment_and_keys(tx, len(puts))
+    tasks = [
+        Task(one, body.digest(one.resource), _source_updated(one, moment), key)
+        for one, key in zip(puts, keys, strict=True)
+    ]
     if len({task.name for task in tasks}) < len(tasks):
         raise Conflict("A resource stands here twice.", error="duplicate")
     pending = tasks
@@ -153,8 +155,6 @@ def _insert_heads(tx: Connection, tenant: str, tasks: Sequence[Task], moment: da
             text = "There is no such resource to update."
             raise PreconditionFailed(text, error="version-conflict", expression=task.put.place)
     at = to_millis(moment)
-    for task, key in zip(tasks, new_keys(tx, len(tasks)) if tasks else (), strict=True):
-        task.key = key
     rows: dict[bool, list[tuple[Any, ...]]] = {True: [], False: []}
     for task in tasks:
         rows[task.put.new].append((
@@ -233,6 +233,6 @@ def write_versions(
         if not late:
             values += [(tenant, *value, task.key) for value in indexing.values_of(task.put.resource)]
             if task.put.resource["resourceType"] == "Patient":
-                note_link(tx, tenant, task.put.resource)
+                note_link(tx, tenant, task.put.resource, new=task.put.new)
     insert_rows(tx, versions, _VERSION_COLUMNS, bodies)
     insert_rows(tx, search, _SEARCH_COLUMNS, values)

@@ -106,7 +106,10 @@ def _look_again(tx: Connection, receipt: Receipt, left: set[str], subject: str |
 def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> str | None:
     if submission.subject is None:
         return None
-    return patients.resolve(tx, receipt.tenant.name, submission.subject.partition("/")[2])
+    subject = submission.subject.partition("/")[2]
+    if any(entry.minted and entry.id == subject for entry in submission.entries):
+        return subject
+    return patients.resolve(tx, receipt.tenant.name, subject)
 
 
 def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[dict[str, str], dict[int, Stored]]:
@@ -190,11 +193,11 @@ def _carry_out(
 def _put(entry: Entry, subject: str | None) -> Put:
     resource = entry.resource or {}
     patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
-    # a POSTed Patient that was found to be a stored one becomes its next version
-    new = entry.method == "POST" and entry.type != "Patient"
     place = matching.place(entry, "If-Match")
     expected = version_of(entry.if_match, place)
-    return Put(resource, patient, ours=False, expected=expected, new=new, place=place if expected else entry.location)
+    return Put(
+        resource, patient, ours=False, expected=expected, new=entry.minted, place=place if expected else entry.location
+    )
 
 
 def _done(entry: Entry, written: Written) -> Done:

@@ -12,7 +12,7 @@ from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told, build
 from fhir_svc.errors import FhirSvcError
 from fhir_svc.store import audit
-from fhir_svc.store.database import Connection, now
+from fhir_svc.store.database import Connection
 from fhir_svc.web.services import services
 
 log = structlog.get_logger("fhir_svc.web")
@@ -39,7 +39,7 @@ def leave(tx: Connection, told: Told, actor: Actor | None) -> None:
     """Append the event of what `actor` (None: somebody unknown) did here; call it last in the transaction."""
     tenant = actor.tenant if actor else audit.NOBODY
     key = services().settings.audit_key.get_secret_value()
-    event = build(told, tenant=tenant, actor=actor, at=now(tx), key=key, request_id=g.get("request_id"))
+    event = build(told, tenant=tenant, actor=actor, key=key, request_id=g.get("request_id"))
     audit.record(tx, tenant, event)
 
 

@@ -120,6 +120,15 @@ def test_a_chain_cut_off_with_its_head_is_found_by_heads_kept_outside(chained):
         assert audit.verify(tx, kept) == [Fault(T, 5, "rewritten")]
 
 
+def test_an_entry_says_itself_when_it_was_recorded_and_is_found_by_that(chained):
+    with chained.reading() as tx:
+        (last,) = audit.search(tx, T, [], count=1).entries
+        recorded = last.content["recorded"]
+        same = audit.search(tx, T, [("date", recorded), ("_lastUpdated", recorded)], count=9).entries
+    assert recorded == last.content["meta"]["lastUpdated"]
+    assert last.id in {one.id for one in same}
+
+
 def test_a_refused_act_leaves_no_entry(database):
     with pytest.raises(RuntimeError), database.transaction() as tx:  # noqa: PT012  it fails after the entry
         audit.record(tx, T, event())
