@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from msgspec import Struct, structs
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+
+class Issue(Struct, frozen=True):
     """One line of an OperationOutcome.
 
     `code` is of FHIR's issue-type; `error` a stable code of our CodeSystem `error`; `text` is safe to show and says
@@ -57,7 +58,7 @@ class FhirSvcError(Exception):
 
     def at(self, expression: str) -> Self:
         """The same failure, about this place of the request."""
-        self.issues = tuple(replace(issue, expression=expression) for issue in self.issues)
+        self.issues = tuple(structs.replace(issue, expression=expression) for issue in self.issues)
         return self
 
 

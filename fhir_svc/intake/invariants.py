@@ -42,7 +42,9 @@ def nodes(root: Any) -> Iterator[Node]:
 
 def locate(root: Any, wanted: Any, path: str) -> str:
     """FHIRPath of the object `wanted` (by identity) inside `root`, which stands at `path`."""
-    return next(_paths(root, wanted, path), path)
+    direct = (name for name, value in root.items() if value is wanted) if type(root) is dict else ()
+    near = next(iter(direct), None)  # most stand right here; the rest is looked through only for what does not
+    return f"{path}.{near}" if near else next(_paths(root, wanted, path), path)
 
 
 def _paths(node: Any, wanted: Any, path: str) -> Iterator[str]:

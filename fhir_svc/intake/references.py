@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from fhir_svc.intake.invariants import CONCERNED, ITEM_LIMIT, Node
 
@@ -38,7 +39,7 @@ def unversioned(reference: str) -> str:
 
 def is_conditional(reference: str) -> bool:
     """Whether this is `Type?query`."""
-    return _CONDITIONAL.fullmatch(reference) is not None
+    return "?" in reference and _CONDITIONAL.fullmatch(reference) is not None
 
 
 def restful(url: str) -> tuple[str, str, str] | None:
@@ -90,8 +91,7 @@ def _normal(url: str) -> tuple[str, str, int | None, str]:
         return "", "", None, url
 
 
-@dataclass(frozen=True, slots=True)
-class Spots:
+class Spots(Struct, frozen=True):
     """Where a resource refers to something: every Reference in it, and every extension that holds a `urn:`.
 
     `plain`: none of the rules in `invariants` can concern the resource, which is true of most.

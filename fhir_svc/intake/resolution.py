@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from fhir_svc.intake import references, subject
 from fhir_svc.intake.accepted import Entry
@@ -53,7 +54,7 @@ def adopt(entry: Entry, found: str | None) -> Entry:
         return entry
     identity = found.partition("/")[2]
     entry.resource["id"] = identity
-    return replace(entry, id=identity, minted=False)
+    return structs.replace(entry, id=identity, minted=False)
 
 
 def place_of(entries: Sequence[Entry], question: str) -> str | None:

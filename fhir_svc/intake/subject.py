@@ -6,10 +6,9 @@ A Device alone may have no patient: it is a thing, and a DeviceUseStatement or a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from fhir_svc.intake import references
-from fhir_svc.intake.accepted import Entry
+from fhir_svc.intake.accepted import Entry, Mention
 from fhir_svc.intake.faults import Fault, Faults
 from fhir_svc.intake.invariants import Node
 
@@ -19,13 +18,6 @@ ALSO_NAMED_IN = {
     "Communication": ("sender",),
     "MedicationStatement": ("informationSource",),
 }
-
-
-class Mention(NamedTuple):
-    """A place that names a patient: `key` is `Patient/id`, or a conditional reference that is still open."""
-
-    key: str
-    location: str
 
 
 def ask(entries: Sequence[Entry]) -> None:

@@ -142,15 +142,18 @@ def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -
     `found` maps a question, or an entry's `local`, to `Type/id`. A question without an answer is refused (422).
     """
     faults = Faults()
-    entries = [resolution.adopt(entry, found.get(entry.local)) for entry in submission.entries]
-    writes = [entry for entry in entries if entry.resource is not None]
-    for entry in writes if found or submission.questions else ():
-        resolution.settle(entry, found, faults)
-    mentions = subject.mentions(writes, faults)
+    entries, mentions = submission.entries, submission.mentions
+    if found or submission.questions:
+        entries = tuple(resolution.adopt(entry, found.get(entry.local)) for entry in entries)
+        writes = [entry for entry in entries if entry.resource is not None]
+        for entry in writes:
+            resolution.settle(entry, found, faults)
+        named = subject.mentions(writes, faults)
+        faults.refuse()
+        mentions = tuple(one._replace(key=found.get(one.key, one.key)) for one in named)
+    patient = subject.one(mentions, faults)
     faults.refuse()
-    patient = subject.one([one._replace(key=found.get(one.key, one.key)) for one in mentions], faults)
-    faults.refuse()
-    return replace(submission, entries=tuple(entries), subject=patient, settled=True)
+    return replace(submission, entries=entries, subject=patient, settled=True)
 
 
 def _unwrap(body: Node, faults: Faults) -> tuple[Node | None, str]:
@@ -217,7 +220,7 @@ def _accept(
         faults.extend(reading.conformance.faults(body, root=path, profiles=reading.profiles, plain=plain))
     for entry in writes:
         _check_content(entry, reading, faults)
-    subject.mentions(writes, faults)
+    mentions = subject.mentions(writes, faults)
     faults.refuse()
     for entry in writes:
         if entry.resource is not None:
@@ -227,7 +230,13 @@ def _accept(
     asked = dict.fromkeys(
         q for entry, places in zip(writes, spots, strict=True) for _, q in subject.asked(entry, places)
     )
-    submission = Submission(kind, tuple(entries), questions=tuple(asked), warnings=tuple(faults.warnings))
+    submission = Submission(
+        kind,
+        tuple(entries),
+        questions=tuple(asked),
+        mentions=tuple(mentions),
+        warnings=tuple(faults.warnings),
+    )
     is_open = asked or any(entry.condition or (entry.type == "Patient" and entry.method == "POST") for entry in writes)
     return submission if is_open else settle(submission, {}, reading)
 

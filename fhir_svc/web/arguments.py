@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import structs
 
 from fhir_svc.errors import Issue, Issues, Malformed, Rejected, Unprocessable
 from fhir_svc.intake import times
@@ -107,7 +109,7 @@ class Arguments:
             rest = place[found.end() :]
             place = self.place(found[1], int(found[2] or 0))
             place += rest if place != "Parameters" else ""
-        return replace(issue, expression=place or None)
+        return structs.replace(issue, expression=place or None)
 
     def _at(self, index: int) -> str:
         return f"{self.root}[{index}]"

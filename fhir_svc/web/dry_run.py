@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from msgspec import structs
+
 from fhir_svc import evaluation
 from fhir_svc.errors import Malformed, TooLarge, Unprocessable
 from fhir_svc.intake.bundle import STUB
@@ -113,7 +115,7 @@ def _read(asked: Asked, reading: Reading, order: Sequence[int]) -> Submission:
         return submission if submission.settled else settle(submission, {}, reading)
     except (Malformed, Unprocessable, TooLarge) as failure:
         issues = [
-            replace(
+            structs.replace(
                 one,
                 text=_stood(one.text, order),
                 expression=_stood(one.expression or "Bundle", order).replace("Bundle", asked.place, 1),
