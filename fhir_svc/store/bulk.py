@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -28,21 +28,23 @@ from sqlalchemy.dialects import postgresql
 from fhir_svc.store.clock import clock
 from fhir_svc.store.tables import resource_keys, resources
 
-Rows = Sequence[tuple[Any, ...]]
+Rows = Iterable[tuple[Any, ...]]
+RowList = Sequence[tuple[Any, ...]]
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def insert_rows(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
-    """Insert plain values (instants as milliseconds) into these columns."""
-    if not rows:
-        return
+    """Insert plain values (instants as milliseconds) into these columns.
+
+    PostgreSQL inserts those that it has while later ones are still made.
+    """
     if tx.dialect.name == "postgresql":
         _copy(tx, table, columns, rows)
-    else:
-        tx.exec_driver_sql(_insert_values(table, columns), list(rows))
+    elif listed := list(rows):
+        tx.exec_driver_sql(_insert_values(table, columns), listed)
 
 
-def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows: Rows, certain: Rows) -> set[Any]:
+def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows: RowList, certain: RowList) -> set[Any]:
     """Insert the rows whose unique values are free, and give the first column of those inserted.
 
     Of those that are `certain` to be free one that is not is an IntegrityError. So it is with all of them on SQLite:
@@ -50,7 +52,8 @@ def insert_missing(tx: Connection, table: Table, columns: tuple[str, ...], rows:
     """
     if tx.dialect.name != "postgresql":
         rows, certain = (), [*certain, *rows]
-    insert_rows(tx, table, columns, certain)
+    if certain:
+        insert_rows(tx, table, columns, certain)
     found = {row[0] for row in certain}
     if rows:
         found.update(tx.execute(text(_insert_json(table, columns)), {"rows": _json(columns, rows)}).scalars())
@@ -155,5 +158,5 @@ def _insert_json(table: Table, columns: tuple[str, ...]) -> str:
     return f"{into} FROM {source} ON CONFLICT DO NOTHING RETURNING {columns[0]}"
 
 
-def _json(columns: tuple[str, ...], rows: Rows) -> str:
+def _json(columns: tuple[str, ...], rows: RowList) -> str:
     return msgspec.json.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -222,17 +222,21 @@ def write_versions(
     tx: Connection, tenant: str, tasks: Sequence[Task], moment: datetime, submission: str | None
 ) -> None:
     """Insert the version rows, and the search rows of what is current now."""
-    at, updated = to_millis(moment), body.instant(moment)
-    bodies, values = [], []
-    for task in tasks:
-        if not task.outcome or not task.outcome.changed:
-            continue
-        late = task.outcome.late
-        raw = body.served(task.put.resource, task.version, updated)
-        bodies.append((task.key, task.version, at, task.source, late, submission, raw))
-        if not late:
-            values += [(tenant, *value, task.key) for value in indexing.values_of(task.put.resource)]
-            if task.put.resource["resourceType"] == "Patient":
-                note_link(tx, tenant, task.put.resource, new=task.put.new)
-    insert_rows(tx, versions, _VERSION_COLUMNS, bodies)
+    changed = [task for task in tasks if task.outcome and task.outcome.changed]
+    current = [task for task in changed if task.outcome and not task.outcome.late]
+    if not changed:
+        return
+    insert_rows(tx, versions, _VERSION_COLUMNS, _versions(changed, moment, submission))
+    values = ((tenant, *value, task.key) for task in current for value in indexing.values_of(task.put.resource))
     insert_rows(tx, search, _SEARCH_COLUMNS, values)
+    for task in current:
+        if task.put.resource["resourceType"] == "Patient":
+            note_link(tx, tenant, task.put.resource, new=task.put.new)
+
+
+def _versions(tasks: Sequence[Task], moment: datetime, submission: str | None) -> Iterator[tuple[Any, ...]]:
+    at, updated = to_millis(moment), body.instant(moment)
+    for task in tasks:
+        raw = body.served(task.put.resource, task.version, updated)
+        late = task.outcome is not None and task.outcome.late
+        yield task.key, task.version, at, task.source, late, submission, raw
