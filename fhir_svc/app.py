@@ -13,7 +13,6 @@ from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import TooManyRequests, Unauthenticated
 from fhir_svc.intake.accepted import BYTE_LIMIT
 from fhir_svc.settings import Settings
-from fhir_svc.store import tenants
 from fhir_svc.store.database import Database
 from fhir_svc.web import (
     acts_api,
@@ -109,9 +108,7 @@ def _actor(given: Services) -> Actor | None:
         if scheme.lower() != "bearer" or not credentials:
             raise Unauthenticated("Only bearer tokens are taken.")
         with given.database.reading() as tx:
-            actor = oauth.actor_of(tx, credentials.strip(), given.authority)
-            if request.method in {"POST", "PUT"}:  # what a submission needs to know, without a second transaction
-                g.tenant, g.at = tenants.find_now(tx, actor.tenant)
+            actor, g.tenant, g.at = oauth.admit(tx, credentials.strip(), given.authority)
         return actor
     return sessions.actor_of(request, given.database, given.settings)
 

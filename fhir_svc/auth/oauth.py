@@ -17,9 +17,10 @@ from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.assertion import Claims, NotTrusted
 from fhir_svc.errors import Unauthenticated, Unavailable
 from fhir_svc.settings import Settings
-from fhir_svc.store import clients, tokens
+from fhir_svc.store import clients, tenants, tokens
 from fhir_svc.store.clients import Client
 from fhir_svc.store.database import Connection, Database, now
+from fhir_svc.store.tenants import Tenant
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = timedelta(seconds=300)
@@ -137,21 +138,27 @@ def issue(tx: Connection, claims: Claims, client: Client, scope: str) -> Granted
     return Granted(token, scope, client)
 
 
-def actor_of(tx: Connection, token: str, authority: Authority) -> Actor:
-    """Give the system that a bearer token belongs to; Unauthenticated if it belongs to none, or no longer."""
+def admit(tx: Connection, token: str, authority: Authority) -> tuple[Actor, Tenant | None, datetime]:
+    """Give the system that a bearer token belongs to, its tenant and the moment.
+
+    Unauthenticated if the token belongs to nobody, or no longer.
+    """
     found = tokens.find(tx, token)
+    actor: Actor | None = None
     if found is None:
-        actor = authority.outside(tx, token, now(tx))
+        at = now(tx)
+        actor = authority.outside(tx, token, at)
+        tenant = tenants.find(tx, actor.tenant) if actor else None
     else:
+        tenant, at = found.tenant, found.found
         scope = frozenset(found.scope.split())
-        allowed = authority.settings.demo or not found.demo
-        system = Actor(Role.SYSTEM, found.tenant, found.client, found.client, scopes=scope, demo=found.demo)
-        actor = system if allowed else None
+        if authority.settings.demo or not found.demo:
+            actor = Actor(Role.SYSTEM, tenant.name, found.client, found.client, scopes=scope, demo=found.demo)
     if actor is None:
         raise Unauthenticated(
             "The access token is not valid, or no longer: get a new one.", headers={"WWW-Authenticate": CHALLENGE}
         )
-    return actor
+    return actor, tenant, at
 
 
 def _actor(client: Client, scope: str, settings: Settings) -> Actor | None:

@@ -33,7 +33,7 @@ class Tenant:
     demo: bool = False
 
 
-_FIELDS = tuple(one.name for one in fields(Tenant))
+FIELDS = tuple(one.name for one in fields(Tenant))
 
 
 def add(tx: Connection, tenant: Tenant) -> None:
@@ -52,7 +52,7 @@ def change(tx: Connection, tenant: Tenant) -> None:
 def find(tx: Connection, name: str) -> Tenant | None:
     """The tenant of this name."""
     row = tx.execute(_NAMED, {"sought": name}).one_or_none()
-    return _tenant(row) if row else None
+    return of_row(row) if row else None
 
 
 _NAMED = select(tenants).where(tenants.c.name == bindparam("sought"))
@@ -61,7 +61,7 @@ _NAMED = select(tenants).where(tenants.c.name == bindparam("sought"))
 def find_now(tx: Connection, name: str) -> tuple[Tenant | None, datetime]:
     """The tenant of this name and the database's clock, in one go."""
     row = tx.execute(_NAMED_NOW, {"sought": name}).one_or_none()
-    return (_tenant(row), row.now) if row else (None, now(tx))
+    return (of_row(row), row.now) if row else (None, now(tx))
 
 
 _NAMED_NOW = _NAMED.add_columns(clock().label("now"))
@@ -72,7 +72,7 @@ def all_of(tx: Connection, *, demo: bool | None = None) -> list[Tenant]:
     query = select(tenants).order_by(tenants.c.name)
     if demo is not None:
         query = query.where(tenants.c.demo == demo)
-    return [_tenant(row) for row in tx.execute(query)]
+    return [of_row(row) for row in tx.execute(query)]
 
 
 def _values(tenant: Tenant) -> dict[str, Any]:
@@ -87,6 +87,7 @@ def _values(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def _tenant(row: Any) -> Tenant:
-    values = {name: getattr(row, name) for name in _FIELDS}
+def of_row(row: Any) -> Tenant:
+    """The tenant whose `FIELDS` this row has."""
+    values = {name: getattr(row, name) for name in FIELDS}
     return Tenant(**{**values, "identifier_systems": tuple(row.identifier_systems)})

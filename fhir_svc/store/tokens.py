@@ -11,19 +11,21 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.store.clock import clock, later
-from fhir_svc.store.tables import clients, jtis, tokens
+from fhir_svc.store.tables import clients, jtis, tenants, tokens
+from fhir_svc.store.tenants import FIELDS, Tenant, of_row
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What an access token stands for. `demo` is its client's."""
+    """What an access token stands for. `demo` is its client's; `found`: the database's clock when it was looked up."""
 
     client: str
-    tenant: str
+    tenant: Tenant
     scope: str
     issued: datetime
     expires: datetime
     demo: bool
+    found: datetime
 
 
 def issue(tx: Connection, token: str, *, client: str, tenant: str, scope: str, lifetime: timedelta) -> None:
@@ -38,12 +40,23 @@ def issue(tx: Connection, token: str, *, client: str, tenant: str, scope: str, l
 def find(tx: Connection, token: str) -> Token | None:
     """What this token stands for; None when unknown, expired, or of a revoked client."""
     row = tx.execute(_STANDS_FOR, {"sought": _digest(token)}).one_or_none()
-    return Token(*row) if row else None
+    if row is None:
+        return None
+    return Token(row.client, of_row(row), row.scope, row.issued, row.expires, row.client_demo, row.found)
 
 
 _STANDS_FOR = (
-    select(tokens.c.client, tokens.c.tenant, tokens.c.scope, tokens.c.issued, tokens.c.expires, clients.c.demo)
+    select(
+        tokens.c.client,
+        tokens.c.scope,
+        tokens.c.issued,
+        tokens.c.expires,
+        clients.c.demo.label("client_demo"),
+        clock().label("found"),
+        *(tenants.c[name] for name in FIELDS),
+    )
     .join(clients, clients.c.id == tokens.c.client)
+    .join(tenants, tenants.c.name == tokens.c.tenant)
     .where(tokens.c.digest == bindparam("sought"), tokens.c.expires > clock(), clients.c.revoked.is_(None))
 )
 

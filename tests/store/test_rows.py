@@ -43,7 +43,7 @@ def test_a_revoked_client_keeps_no_token(peopled):
     with peopled.transaction() as tx:
         tokens.issue(tx, "secret", client="ehr", tenant="north", scope="s", lifetime=MINUTE)
         found = tokens.find(tx, "secret")
-        assert (found.client, found.tenant, found.scope) == ("ehr", "north", "s")
+        assert (found.client, found.tenant, found.scope) == ("ehr", NORTH, "s")
         assert found.expires - found.issued == MINUTE
         clients.revoke(tx, "ehr")
         assert tokens.find(tx, "secret") is None
