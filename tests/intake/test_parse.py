@@ -30,6 +30,8 @@ REFUSED = [
     ('{"a":1,"\\u0061":2}', "structure", "json-duplicate-key"),
     ('{"a\\"":1,"a\\u0022":2}', "structure", "json-duplicate-key"),
     ('{"a": "x:y", "a" : "\\\\"}', "structure", "json-duplicate-key"),
+    ('{"a":"","a":"\\u0022\\u0022\\u0022\\u0022"}', "structure", "json-duplicate-key"),
+    ('{"a":"\\"","a":"\\u0022\\\\\\"\\u0022\\u0022\\u0022"}', "structure", "json-duplicate-key"),
     ('{"a":1e400}', "value", "json-number"),
     ('{"a":-1E-400}', "value", "json-number"),
     ('{"a":1e99999999999999999999}', "value", "json-number"),
@@ -122,6 +124,35 @@ def read_or_refusal(raw: bytes, *, limit: int) -> dict[str, Any] | Rejected:
         return read_json(raw, limit=limit)
     except Rejected as refusal:
         return refusal
+
+
+CHARACTERS = st.sampled_from(['"', "\\", "[", "}", "a", "\n", "/"])
+TEXTS = st.lists(st.tuples(CHARACTERS, st.booleans()), max_size=4)
+
+
+def _string(text: list[tuple[str, bool]]) -> str:
+    """A JSON string of these characters, of which some are written as \\uXXXX."""
+    return '"' + "".join(f"\\u{ord(one):04x}" if escaped else json.dumps(one)[1:-1] for one, escaped in text) + '"'
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=4), st.integers(0, 3))
+def test_a_member_named_twice_is_refused_however_names_and_values_are_written(members, depth):
+    names = ["".join(one for one, _ in name) for name, _ in members]
+    text = "{" + ",".join(f"{_string(name)}:{_string(value)}" for name, value in members) + "}"
+    read = read_or_refusal(('{"in":[' * depth + text + "]}" * depth).encode(), limit=LIMIT)
+    if len(set(names)) < len(names):
+        assert isinstance(read, Rejected)
+        assert read.issues[0].error == "json-duplicate-key"
+    else:
+        assert isinstance(read, dict)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=6), st.integers(DEPTH_LIMIT - 1, DEPTH_LIMIT + 1))
+def test_depth_is_counted_whatever_stands_in_strings(texts, depth):
+    strings = ",".join(map(_string, texts))
+    text = f'{{"a":{"[" * (depth - 2)}[{strings}],{strings}{"]" * (depth - 2)}}}'
+    read = read_or_refusal(text.encode(), limit=LIMIT)
+    assert isinstance(read, Rejected if depth > DEPTH_LIMIT else dict)
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text(max_size=20)
