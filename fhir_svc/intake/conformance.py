@@ -22,6 +22,8 @@ from fhir_svc.intake.references import Spots
 from fhir_svc.intake.violations import Explainer
 
 _WITH_RESOURCES = {"Bundle": "entry", "Parameters": "parameter"}
+_USUAL = {"fullUrl", "resource", "request"}
+_USUAL_REQUEST = {"method", "url"}
 SIZE_LIMIT = 20_000
 """Members and list elements up to which every fault is reported."""
 
@@ -135,9 +137,11 @@ def _inside(parts: Any, path: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _emptied(part: Any) -> Any:
-    """Leave the resource inside out."""
+    """Leave the resource inside out, and everything of the usual entry of a transaction: no invariant concerns it."""
     if not isinstance(part, dict):
         return part
+    if part.keys() <= _USUAL and type(request := part.get("request")) is dict and request.keys() <= _USUAL_REQUEST:
+        return {}
     kept = {name: value for name, value in part.items() if name != "resource"}
     return kept | {"part": [_emptied(one) for one in part["part"]]} if isinstance(part.get("part"), list) else kept
 

@@ -106,10 +106,10 @@ class Shape:
         for constraint in self.constraints:
             yield from _constrained(resource, constraint)
 
-    def is_meant(self, resource: Node) -> bool:
-        """Whether the resource is one of these although it claims nothing."""
+    def is_meant(self, resource: Node, codings: set[tuple[str, str]]) -> bool:
+        """Whether the resource, whose `code` has these `codings`, is one of these although it claims nothing."""
         if self.marks:
-            return self.marks <= _codings(resource.get("code"))
+            return self.marks <= codings
         return self.type in _ADDRESSED and _target(resource.get("sender")) in {"Patient", ""}
 
 
@@ -131,8 +131,9 @@ class Shapes:
                 faults.add(Fault.PROFILE_BROKEN, "This profile is for another type.", f"{path}.meta.profile")
                 continue
             _note(shape, resource, path, Fault.PROFILE_BROKEN, faults)
+        codings = _codings(resource.get("code"))
         for shape in self._by_type.get(str(resource.get("resourceType")), ()):
-            if shape not in claimed and shape.is_meant(resource):
+            if shape not in claimed and shape.is_meant(resource, codings):
                 _note(shape, resource, path, Fault.SHAPE_UNREADABLE, faults)
 
     def _claimed(self, resource: Node) -> list[Shape]:

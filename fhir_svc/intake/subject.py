@@ -35,7 +35,7 @@ def asked(entry: Entry, spots: references.Spots) -> Iterator[tuple[Node, str]]:
     for node in spots.references:
         if references.is_conditional(node["reference"]):
             yield node, node["reference"]
-    for _, node, _ in _nodes(entry):
+    for _, node, _ in _nodes(entry) if "contained" in (entry.resource or {}) else ():
         question = _contained(entry.resource or {}, str(node.get("reference")))
         if question:
             yield node, question
