@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.store.clock import clock, later, now
@@ -17,12 +17,17 @@ from fhir_svc.store.tables import workers as rows_of_workers
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows of a kind are in a state, and for how many seconds the oldest is there (0 if not yet due)."""
+    """How many rows of a kind are in a state, and for how many seconds the oldest is there (0 if not yet due).
+
+    `ahead`: how many of those that are due wait for a time still to come; `next` is the first such time.
+    """
 
     kind: str
     state: str
     count: int
     oldest: float
+    ahead: int = 0
+    next: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,24 @@ class Worker:
 
 def summary(tx: Connection, tenant: str | None = None, *, states: Collection[str] | None = None) -> list[Count]:
     """Counts and oldest ages per kind and state, of one tenant or of all; `states` spares counting what is done."""
-    query = select(work.c.kind, work.c.state, func.count(), func.min(work.c.created), func.min(work.c.not_before))
+    moment = now(tx)
+    ahead = case((and_(work.c.state == "due", work.c.not_before > moment), work.c.not_before))
+    query = select(
+        work.c.kind,
+        work.c.state,
+        func.count(),
+        func.min(work.c.created),
+        func.min(work.c.not_before),
+        func.count(ahead),
+        func.min(ahead),
+    )
     if tenant is not None:
         query = query.where(work.c.tenant == tenant)
     if states is not None:
         query = query.where(work.c.state.in_(states))
-    moment = now(tx)
     return [
-        Count(kind, state, count, max(0.0, (moment - max(created, ripe)).total_seconds()))
-        for kind, state, count, created, ripe in tx.execute(query.group_by(work.c.kind, work.c.state))
+        Count(kind, state, count, max(0.0, (moment - max(created, ripe)).total_seconds()), waiting, first)
+        for kind, state, count, created, ripe, waiting, first in tx.execute(query.group_by(work.c.kind, work.c.state))
     ]
 
 

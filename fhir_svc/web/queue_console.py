@@ -39,11 +39,16 @@ TROUBLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One kind of work: how many rows are in each state, and the age of the oldest that is not finished."""
+    """One kind of work: how many rows are in each state, and the age of the oldest that is not finished.
+
+    Rows that are due at a time still to come are counted as `waiting`, the first of them until `next`.
+    """
 
     kind: str
     counts: dict[str, int]
     oldest: float
+    waiting: int
+    next: datetime | None
 
 
 @blueprint.get("/queue")
@@ -114,7 +119,9 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         failure.status if failure else 200,
         clock=clock,
         lines=lines(counts),
-        totals={state: sum(each.count for each in counts if each.state == state) for state in STATES},
+        totals={state: sum(each.count - each.ahead for each in counts if each.state == state) for state in STATES},
+        waiting=sum(each.ahead for each in counts),
+        next=_first(counts),
         oldest=max((each.oldest for each in counts if each.state in {"due", "leased"}), default=0.0),
         states=STATES,
         workers=[(worker, silent(worker, at)) for worker in workers],
@@ -140,8 +147,15 @@ def lines(counts: Sequence[Count]) -> list[Line]:
     for kind in sorted({each.kind for each in counts}):
         mine = [each for each in counts if each.kind == kind]
         waiting = [each.oldest for each in mine if each.state in {"due", "leased", "quarantined"} and each.count]
-        found.append(Line(kind, {each.state: each.count for each in mine}, max(waiting, default=0.0)))
+        by_state = {each.state: each.count - each.ahead for each in mine}
+        ahead = sum(each.ahead for each in mine)
+        found.append(Line(kind, by_state, max(waiting, default=0.0), ahead, _first(mine)))
     return found
+
+
+def _first(counts: Sequence[Count]) -> datetime | None:
+    """The first time for which work waits."""
+    return min((each.next for each in counts if each.next is not None), default=None)
 
 
 def silent(worker: Worker, at: datetime) -> bool:

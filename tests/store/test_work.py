@@ -264,7 +264,30 @@ def test_the_summary_counts_and_ages_per_kind_and_state_and_tenant(database):
         mine = {one.kind: one for one in work.summary(tx, T)}
         assert mine["evaluate"].count == 1
         assert mine["write_back"].oldest == 0
+        assert (mine["evaluate"].ahead, mine["evaluate"].next) == (0, None)
         assert {one.kind: one.count for one in work.summary(tx)} == {"evaluate": 2, "write_back": 1}
+
+
+def test_the_summary_tells_how_much_of_what_is_due_waits_for_its_time_and_until_when(database):
+    with database.transaction() as tx:
+        start = now(tx)
+        soon, later = (start + timedelta(hours=hours) for hours in (1, 2))
+        for number, ahead in enumerate((later, soon, start)):
+            add(tx, f"g{number}", kind="write_back", patient=f"p{number}", not_before=ahead)
+    row = claim(database, _due_row(database)).ids
+    with database.transaction() as tx:
+        found = {one.state: one for one in work.summary(tx, T)}
+        assert (found["due"].count, found["due"].ahead, found["due"].next) == (2, 2, soon)
+        assert (found["leased"].ahead, found["leased"].next) == (0, None)
+        work.retry(tx, row, error="transient", not_before=soon - timedelta(minutes=1))
+        (found,) = work.summary(tx, T)
+        assert (found.count, found.ahead, found.next) == (3, 3, soon - timedelta(minutes=1))
+
+
+def _due_row(database):
+    with database.transaction() as tx:
+        (row,) = work.due(tx, 10)
+    return row[0]
 
 
 def test_only_work_done_long_ago_is_forgotten(database):
