@@ -22,7 +22,7 @@ from fhir_svc.store.work_watch import Count, Worker
 from fhir_svc.web import moments, pages, trail
 from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.services import services
-from fhir_svc.web.wording import wording
+from fhir_svc.web.wording import Wording, wording
 
 blueprint = Blueprint("queue_console", __name__)
 pages.register(blueprint)
@@ -35,6 +35,7 @@ TROUBLES: Final = {
     "shadow-unusable": "The criteria that are to be tried out can't be loaded: nothing is tried out, everything else "
     "goes on. The command criteria check, on their folder, says what is wrong."
 }
+OTHERS: Final = {"ehr": "ehr-refused", "exception": "exception"}  # whose words a code without its own has
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         steps = work_faults.history(tx, actor.tenant, request.args.get("of", ""))
         people = {each.id: each.username for each in accounts.all_of(tx, actor.tenant)} if steps else {}
     clock = moments.clock(at, tenant.timezone if tenant else None)
+    words = wording(services().knowledge)
     return pages.show(
         "queue.html",
         failure.status if failure else 200,
@@ -128,6 +130,7 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         troubles=sorted({each.trouble for each in workers if each.trouble and not silent(each, at)}),
         trouble_words=TROUBLES,
         quarantined=quarantined,
+        mending={row.error: mending(words, row.error) for row in quarantined if row.error},
         steps=steps,
         people=people,
         attempts=work.MAX_ATTEMPTS,
@@ -137,7 +140,7 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         seconds=seconds,
         kept=request.form if about == ORDER else {},
         marked="marked" in request.args,
-        reasons=wording(services().knowledge).choices(annulling.REASONS),
+        reasons=words.choices(annulling.REASONS),
     )
 
 
@@ -156,6 +159,11 @@ def lines(counts: Sequence[Count]) -> list[Line]:
 def _first(counts: Sequence[Count]) -> datetime | None:
     """The first time for which work waits."""
     return min((each.next for each in counts if each.next is not None), default=None)
+
+
+def mending(words: Wording, error: str) -> str:
+    """What an error code of a row means, and what an admin does about it; '' where nothing is known."""
+    return words.definition("error", error) or words.definition("error", OTHERS.get(error.partition("-")[0], ""))
 
 
 def silent(worker: Worker, at: datetime) -> bool:

@@ -1,13 +1,18 @@
 """What the queue page tells an admin of work: what is due now, what waits for its time, what must be mended and how."""
 
+import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from fhir_svc.store import work
+from fhir_svc.store import work, work_faults
 from fhir_svc.store.database import now
 from tests.web.drafting import Ward
 from tests.web.test_inbox import text_of
+
+PROFILES = Path(__file__).parents[2] / "profiles"
 
 
 @pytest.fixture
@@ -52,3 +57,43 @@ def test_the_metrics_keep_counting_both_as_due(ward):
     add(ward, "clock", LATER, PAST)
     numbers = ward.house.call("GET", "/metrics", client=None).get_data(as_text=True)
     assert 'fhir_svc_work_rows{kind="clock",state="due"} 2.0' in numbers.splitlines()
+
+
+# -- what must be mended
+
+
+def arrest(ward, error):
+    with ward.house.database.transaction() as tx:
+        row = work.add(tx, tenant="north", kind="write_back", subject=f"ServiceRequest/{error}", patient="p1")
+        claimed = work.claim(tx, row, worker="w", lease=timedelta(seconds=30))
+        work_faults.quarantine(tx, claimed.ids, error=error)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("ehr-422", "refuses it by a rule of its own (422)"),
+        ("ehr-400", "calls what was sent malformed (400)"),
+        ("ehr-403", "does not let this service do that (403)"),
+        ("ehr-404", "knows no such address (404)"),
+        ("ehr-413", "is too large for the record system (413)"),
+        ("ehr-patient-not-found", "has no patient with the identifiers"),
+        ("ehr-451", "refuses for good"),  # a status that has no words of its own
+        ("ehr-307", "refuses for good"),
+        ("exception-KeyError", "A fault of this program"),
+        ("endpoint-410", "says that it is gone"),
+    ],
+)
+def test_a_row_in_quarantine_says_what_is_wrong_and_what_to_mend(ward, code, words):
+    arrest(ward, code)
+    page = queue_of(ward)
+    assert f"{code} after 1 attempt" in page
+    (told,) = re.findall(rf"{code} after 1 attempt.*?History (.*?) Reason ", page)
+    assert words in told
+    assert re.search(r"requeue|discard", told)
+
+
+def test_every_way_in_which_a_record_system_can_refuse_tells_what_to_mend():
+    read = json.loads((PROFILES / "CodeSystem" / "error.json").read_text())
+    told = {one["code"]: one["definition"] for one in read["concept"] if one["code"].startswith("ehr-")}
+    assert {code for code, text in told.items() if not re.search(r"requeue|by itself", text)} == set()
