@@ -31,6 +31,7 @@ SILENT: Final = timedelta(seconds=60)  # a worker reports every few seconds; aft
 FORGOTTEN: Final = timedelta(hours=24)
 LONGEST_REASON: Final = 500
 ORDER: Final = "order"
+OFFERED: Final = "enter-in-error-reason"  # a value set; the operation takes every code of status-reason
 TROUBLES: Final = {
     "shadow-unusable": "The criteria that are to be tried out can't be loaded: nothing is tried out, everything else "
     "goes on. The command criteria check, on their folder, says what is wrong."
@@ -140,7 +141,7 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         seconds=seconds,
         kept=request.form if about == ORDER else {},
         marked="marked" in request.args,
-        reasons=words.choices(annulling.REASONS),
+        reasons=words.listed(OFFERED) or words.choices(annulling.REASONS),
     )
 
 

@@ -27,6 +27,7 @@ class Wording:
         self._answers: dict[tuple[str, str], str] = {}
         self._units: dict[str, str] = {}
         self._concepts: dict[tuple[str, str], tuple[str, str]] = {}
+        self._chosen: dict[str, list[tuple[str, str]]] = {}
         for library in knowledge.all("Library"):
             for kind in ("fact", "parameter"):
                 for held in extensions(library, kind):
@@ -41,6 +42,8 @@ class Wording:
             for concept in _concepts(held):
                 texts = (concept.get("display", concept["code"]), concept.get("definition", ""))
                 self._concepts[held["id"], concept["code"]] = texts
+        for held in knowledge.all("ValueSet"):
+            self._chosen[held["id"]] = [(code, self.concept(name, code)) for name, code in _listed(held)]
 
     def _learn(self, item: Json) -> None:
         name = item["linkId"]
@@ -94,6 +97,10 @@ class Wording:
         """Every code of a code system with its display, in the order of the artefact."""
         return [(code, texts[0]) for (held, code), texts in self._concepts.items() if held == code_system]
 
+    def listed(self, value_set: str) -> list[tuple[str, str]]:
+        """The codes that a value set lists one by one, each with its display, in the order of the artefact."""
+        return self._chosen.get(value_set, [])
+
 
 @lru_cache(maxsize=4)
 def wording(knowledge: Knowledge) -> Wording:
@@ -111,3 +118,9 @@ def _concepts(group: Json) -> Iterator[Json]:
     for concept in group.get("concept", ()):
         yield concept
         yield from _concepts(concept)
+
+
+def _listed(value_set: Json) -> Iterator[tuple[str, str]]:
+    for include in value_set.get("compose", {}).get("include", ()):
+        name = include.get("system", "").rpartition("/")[2]
+        yield from ((name, concept["code"]) for concept in include.get("concept", ()))

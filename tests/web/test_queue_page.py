@@ -97,3 +97,22 @@ def test_every_way_in_which_a_record_system_can_refuse_tells_what_to_mend():
     read = json.loads((PROFILES / "CodeSystem" / "error.json").read_text())
     told = {one["code"]: one["definition"] for one in read["concept"] if one["code"].startswith("ehr-")}
     assert {code for code, text in told.items() if not re.search(r"requeue|by itself", text)} == set()
+
+
+# -- entered in error
+
+
+def test_the_reasons_offered_for_entered_in_error_are_those_that_an_admin_can_have(ward):
+    page = ward.session("ada").page("/queue").get_data(as_text=True)
+    (listed,) = re.findall(r'<select id="reason".*?</select>', page, re.DOTALL)
+    assert re.findall(r'<option value="([^"]*)"', listed) == [
+        "",
+        "entered-in-error",
+        "source-withdrawn",
+        "done-elsewhere",
+        "withdrawn-by-ehr",
+        "patient-merged",
+    ]
+    for theirs in ("Declined by a physician", "Closed by a physician", "Not signed in time", "Replaced by a newer"):
+        assert theirs not in listed
+    assert ">Entered in error</option>" in listed
