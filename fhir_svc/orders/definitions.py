@@ -86,9 +86,15 @@ class Ladder:
 
     def deadline(self, priority: str, level: str | None, at: datetime) -> datetime | None:
         """By when: the level where its priority is this one, else the most relaxed level of the priority."""
-        fitting = [held for held in self.levels if held.priority == priority and held.within is not None]
-        chosen = next((held for held in fitting if held.code == level), None) or _usual(fitting)
+        chosen = next((held for held in self._timed(priority) if held.code == level), None) or self.usual(priority)
         return at + chosen.within if chosen and chosen.within else None
+
+    def usual(self, priority: str) -> Level | None:
+        """The most relaxed level of a priority that has a time."""
+        return max(self._timed(priority), key=lambda held: held.within or timedelta(), default=None)
+
+    def _timed(self, priority: str) -> list[Level]:
+        return [held for held in self.levels if held.priority == priority and held.within is not None]
 
 
 @lru_cache(maxsize=256)
@@ -199,10 +205,6 @@ def duration(value: Json) -> timedelta:
 def _level(held: Json) -> Level:
     within = parts(held, "within")
     return Level(parts(held, "level")[0], parts(held, "priority")[0], duration(within[0]) if within else None)
-
-
-def _usual(levels: list[Level]) -> Level | None:
-    return max(levels, key=lambda held: held.within or timedelta(), default=None)
 
 
 def _pair(coding: Json) -> tuple[str, str]:

@@ -79,9 +79,10 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """All that stands behind a draft or a review."""
+    """All that stands behind a draft or a review; `level_means` is what its level asks for."""
 
     level: str
+    level_means: str
     flags: tuple[str, ...]
     met: tuple[ReadRule, ...]
     others_met: tuple[ReadRule, ...]
@@ -104,6 +105,7 @@ def basis(
     met = [_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.MET)]
     return Basis(
         level=words.concept("triage-level", traced.level) if traced.level else "",
+        level_means=words.definition("triage-level", traced.level) if traced.level else "",
         flags=tuple(words.concept("review-flag", code) for code in traced.flags),
         met=tuple(rule for rule in met if not wanting or rule.id in wanting),
         others_met=tuple(rule for rule in met if wanting and rule.id not in wanting),

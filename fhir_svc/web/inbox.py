@@ -39,12 +39,12 @@ pages.register(blueprint)
 def worklist_page() -> Response:
     """The worklist, most urgent first."""
     actor, given = pages.need(Role.PHYSICIAN), services()
-    on_hold = request.args.get("show") == "put-off"
+    on_hold, words = request.args.get("show") == "put-off", wording(given.knowledge)
     with given.database.reading() as tx:
         clock = views.clock_of(tx, actor)
-        listed = worklist.worklist(tx, actor.tenant, wording(given.knowledge), clock.at, on_hold=on_hold)
+        listed = worklist.worklist(tx, actor.tenant, words, clock.at, on_hold=on_hold)
     trail.leave_alone(Told("search-type"), actor)
-    return pages.show("inbox.html", listed=listed, clock=clock, on_hold=on_hold)
+    return pages.show("inbox.html", listed=listed, clock=clock, on_hold=on_hold, words=words)
 
 
 @blueprint.get("/inbox/drafts/<draft_id>")

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.definitions import ladder
 from fhir_svc.orders.terms import extensions, parts
 
 Json = Mapping[str, Any]
@@ -42,6 +43,8 @@ class Wording:
             for concept in _concepts(held):
                 texts = (concept.get("display", concept["code"]), concept.get("definition", ""))
                 self._concepts[held["id"], concept["code"]] = texts
+        steps = ladder(knowledge)
+        self._priorities = {each: level.code for each in steps.priorities if (level := steps.usual(each))}
         for held in knowledge.all("ValueSet"):
             self._chosen[held["id"]] = [(code, self.concept(name, code)) for name, code in _listed(held)]
 
@@ -92,6 +95,10 @@ class Wording:
     def definition(self, code_system: str, code: str) -> str:
         """The definition of a code, '' where there is none."""
         return self._concepts.get((code_system, code), ("", ""))[1]
+
+    def priority(self, code: str) -> str:
+        """What a priority asks for: the definition of its usual level, '' for a priority that no level has."""
+        return self.definition("triage-level", self._priorities.get(code, ""))
 
     def choices(self, code_system: str) -> list[tuple[str, str]]:
         """Every code of a code system with its display, in the order of the artefact."""

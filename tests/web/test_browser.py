@@ -176,3 +176,45 @@ def test_an_admin_requeues_stuck_work(page, served):
     page.get_by_text("Nothing is in quarantine.").wait_for()
     assert page.locator(f"#reason-{row}").count() == 0
     page.get_by_text("It answers again").wait_for()
+
+
+def spoken(page):
+    """Everything that the browser tells assistive technology, in the order of the page."""
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    known, pending, told = {node["nodeId"]: node for node in nodes}, [nodes[0]["nodeId"]], []
+    while pending:
+        node = known[pending.pop()]
+        pending += reversed(node["childIds"])
+        if not node["ignored"] and node["role"]["value"] in {"StaticText", "list"}:
+            told.append(node["name"]["value"].strip())
+    return " ".join(told)
+
+
+PRIORITIES = {
+    "stat": "Priority: Stat : At once.",
+    "asap": "Priority: ASAP : Contact with a clinician within 4 hours.",
+    "urgent": "Priority: Urgent : Within 7 days.",
+    "routine": "Priority: Routine : In the usual course.",
+}
+
+
+def test_priority_and_level_are_told_in_words_to_whoever_sees_no_colour_or_no_page(page, served):
+    house = served[0].house
+    ward = Ward(house, patient=f"told-{uuid4()}")
+    ward.receive()
+    drafts = {priority: ward.draft(priority=priority, blockers=("mr-screening",)) for priority in PRIORITIES}
+    pages = [f"/inbox/drafts/{draft}" for draft in drafts.values()] + [f"/inbox/reviews/{ward.review()}"]
+    log_in(page, served[1])
+    heard = spoken(page)
+    for draft, told in zip(drafts.values(), PRIORITIES.values(), strict=True):
+        row = page.locator("tr").filter(has=page.locator(f'a[href$="{draft}"]'))
+        assert row.get_by_role("cell").first.text_content() == told.replace(" :", ":")
+        assert told in heard
+    assert "Open before signing MRI safety screening is open" in heard
+    for path, told in zip(pages, [*PRIORITIES.values(), PRIORITIES["asap"]], strict=True):
+        page.goto(served[1] + path)
+        heard = spoken(page)
+        assert told in heard
+        assert "Level: Emergency : At once." in heard
+        for name in ("Priority:", "Level:"):  # seen too, not only heard
+            assert page.get_by_text(name, exact=True).bounding_box()["width"] > 20
