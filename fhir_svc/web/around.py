@@ -98,6 +98,14 @@ def siblings(tx: Connection, tenant: str, order: Stored) -> list[Stored]:
     return [each for each in found.entries if each.id != order.id and each.ours]
 
 
+def about(tx: Connection, tenant: str, task: Stored) -> list[tuple[str, Stored]]:
+    """The orders that a review is about, in words and as they stand now; those that are not on file are left out."""
+    named = [each.get("reference", "").partition("/_history/")[0] for each in task.content.get("basedOn", ())]
+    wanted = [each for each in dict.fromkeys(named) if each.startswith("ServiceRequest/")]
+    found = resources.read_many(tx, tenant, wanted)
+    return [(_code_text(found[each].content) or "Order", found[each]) for each in wanted if each in found]
+
+
 def told(tx: Connection, tenant: str, order: Stored) -> list[Told]:
     """What the patient was told up to the last change of this order, newest first: its own evaluation comes first."""
     subject = order.content.get("subject", {}).get("reference", "")

@@ -130,6 +130,7 @@ def review(given: Services, actor: Actor, task_id: str, *, failure: FhirSvcError
             "open": _waits(task.content, clock),
             "outcomes": words.choices("review-outcome"),
             "asked": worklist.asked(words, task.content),
+            "about": around.about(tx, actor.tenant, task),
         }
     trail.leave_alone(Told("read", [task.reference], patient or None), actor)
     problems = [issue.text for issue in failure.issues] if failure else []
