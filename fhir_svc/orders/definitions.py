@@ -197,6 +197,30 @@ def key_of(order: Json, kinds: Iterable[OrderKind] = ()) -> str | None:
     return next((kind.key for kind in kinds if named & kind.codings), None)
 
 
+def study_words(knowledge: Knowledge, held: Json) -> str:
+    """What an order or a study on file is: in its own words, else in ours for its code; '' where neither is there."""
+    coded = held.get("code") or held.get("procedureCode") or ()
+    concepts: list[Json] = list(coded) if isinstance(coded, list | tuple) else [coded]
+    ours = _study_words(knowledge)
+    return next(filter(None, (text for each in concepts for text in _texts(each, ours))), "")
+
+
+def _texts(concept: Json, ours: Mapping[tuple[str, str], str]) -> Iterable[str]:
+    codings = concept.get("coding", ())
+    yield concept.get("text", "")
+    yield from (coding.get("display", "") for coding in codings)
+    yield from (ours.get(_pair(coding), "") for coding in codings)
+
+
+@lru_cache(maxsize=16)
+def _study_words(knowledge: Knowledge) -> Mapping[tuple[str, str], str]:
+    """How the orders that can be drafted, and the studies that make them duplicates, are called, by their codes."""
+    defined = knowledge.all("ActivityDefinition")
+    found = {_pair(each): each["display"] for held in defined for each in extensions(held, "imaging-on-file")}
+    coded = [held["code"] for held in defined if any(codes(held.get("code"), ORDER_KEY))]
+    return found | {_pair(each): code["text"] for code in coded for each in code["coding"] if "text" in code}
+
+
 def duration(value: Json) -> timedelta:
     """A UCUM duration."""
     return int(value["value"]) * _UNITS[value["code"]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fhir_svc.decision import Concern, Fact, Message, Review
 from fhir_svc.errors import Broken
 from fhir_svc.orders.amendments import is_withdrawn
-from fhir_svc.orders.definitions import answer_words, fact_titles, order_kind, questions
+from fhir_svc.orders.definitions import answer_words, fact_titles, order_kind, questions, study_words
 from fhir_svc.orders.identity import deciding, references
 from fhir_svc.orders.imaging import EARLIER
 from fhir_svc.orders.news import news
@@ -124,7 +124,11 @@ def _side(sheet: Sheet, fact: Fact) -> Resource:
     if title is None or fact.value is None:
         return {"detail": detail}
     said = "yes" if fact.value is True else "no" if fact.value is False else str(fact.value)
-    said = said.replace("-", " ") if fact.name in _FILED else answer_words(sheet.knowledge).get(said, said)
+    if fact.name in _FILED:
+        kinds = [study_words(sheet.knowledge, source.content) for source in fact.sources]
+        said = ", ".join(filter(None, [*kinds, said.replace("-", " ")]))
+    else:
+        said = answer_words(sheet.knowledge).get(said, said)
     text = f"{title}: {said} {fact.unit or ''}".rstrip() + (f" ({fact.date})" if fact.date else "")
     return {"code": [{"text": text}], "detail": detail}
 

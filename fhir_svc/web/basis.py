@@ -12,6 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.definitions import study_words
+from fhir_svc.orders.imaging import EARLIER
+from fhir_svc.orders.repeats import STANDING
 from fhir_svc.orders.states import moment
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
@@ -19,14 +22,14 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.web import trace
 from fhir_svc.web.negotiation import version_number
-from fhir_svc.web.trace import TracedFact, TracedRule
+from fhir_svc.web.trace import Trace, TracedFact, TracedRule
 from fhir_svc.web.wording import Wording
-from fhir_svc.web.worklist import text_of
 
 Json = Mapping[str, Any]
 NOTHING: Final = (False, "no", "none", "never")  # decides the order of display, nothing else
 STUDIES: Final = frozenset({"DiagnosticReport", "ImagingStudy", "ServiceRequest", "Procedure"})
 MOST_RELATED: Final = 50
+FILED: Final = frozenset({EARLIER, STANDING})  # facts that are an order or a study on file
 UNFINISHED: Final = frozenset({"in-progress", "data-requested"})
 
 
@@ -102,16 +105,18 @@ def basis(
     order = subject if subject.type == "ServiceRequest" else None
     criteria = order.content["instantiatesCanonical"][0] if order else content.get("moduleCanonical", "")
     wanting = _rules_of(order.content) if order else _rules_asking(subject.content, criteria)
-    met = [_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.MET)]
+    kinds = _kinds(tx, tenant, knowledge, traced)
+    met = [_rule(knowledge, words, criteria, rule, kinds) for rule in traced.with_outcome(trace.MET)]
+    open_ = traced.with_outcome(trace.CANNOT_TELL)
     return Basis(
         level=words.concept("triage-level", traced.level) if traced.level else "",
         level_means=words.definition("triage-level", traced.level) if traced.level else "",
         flags=tuple(words.concept("review-flag", code) for code in traced.flags),
         met=tuple(rule for rule in met if not wanting or rule.id in wanting),
         others_met=tuple(rule for rule in met if wanting and rule.id not in wanting),
-        unknown=tuple(_rule(knowledge, words, criteria, rule) for rule in traced.with_outcome(trace.CANNOT_TELL)),
+        unknown=tuple(_rule(knowledge, words, criteria, rule, kinds) for rule in open_),
         concerns=tuple(_concerns(tx, tenant, order)),
-        studies=tuple(_studies(tx, tenant, order)),
+        studies=tuple(_studies(tx, tenant, knowledge, order)),
         criteria=_named(knowledge, criteria),
         failed=content.get("status") == "failure",
     )
@@ -149,10 +154,18 @@ def source(reference: str) -> Source | None:
     return Source(parts[0], parts[1], number)
 
 
-def _rule(knowledge: Knowledge, words: Wording, criteria: str, rule: TracedRule) -> ReadRule:
+def _kinds(tx: Connection, tenant: str, knowledge: Knowledge, traced: Trace) -> dict[str, str]:
+    """What kind of order or study each source is that a fact about those names."""
+    named = [each for rule in traced.rules for fact in rule.facts if fact.name in FILED for each in fact.sources]
+    taken = [(each, found) for each in dict.fromkeys(named) if (found := source(each)) is not None]
+    held = [(each, resources.vread(tx, tenant, found.type, found.id, found.version)) for each, found in taken]
+    return {each: study_words(knowledge, stored.content) for each, stored in held if stored is not None}
+
+
+def _rule(knowledge: Knowledge, words: Wording, criteria: str, rule: TracedRule, kinds: Mapping[str, str]) -> ReadRule:
     plan = knowledge.canonical(criteria) or {}
     action: Json = next((each for each in plan.get("action", ()) if each.get("id") == rule.id), {})
-    facts = [_fact(words, fact) for fact in rule.facts if fact.value is not None]
+    facts = [_fact(words, fact, kinds) for fact in rule.facts if fact.value is not None]
     return ReadRule(
         id=rule.id,
         title=rule.title or action.get("title", rule.id),
@@ -170,11 +183,12 @@ def _named(knowledge: Knowledge, criteria: str) -> str:
     return f"{plan.get('title') or url.rpartition('/')[2]}, version {version}"
 
 
-def _fact(words: Wording, fact: TracedFact) -> ReadFact:
+def _fact(words: Wording, fact: TracedFact, kinds: Mapping[str, str]) -> ReadFact:
     sources = (source(reference) for reference in fact.sources)
+    which = ", ".join(filter(None, (kinds.get(reference) for reference in fact.sources)))
     return ReadFact(
         fact.name,
-        words.fact(fact.name),
+        f"{words.fact(fact.name)}: {which}" if which else words.fact(fact.name),
         _said(words, fact),
         fact.date,
         tuple(each for each in sources if each is not None),
@@ -214,7 +228,7 @@ def _concerns(tx: Connection, tenant: str, order: Stored | None) -> Iterable[str
             yield text
 
 
-def _studies(tx: Connection, tenant: str, order: Stored | None) -> Iterable[Study]:
+def _studies(tx: Connection, tenant: str, knowledge: Knowledge, order: Stored | None) -> Iterable[Study]:
     for held in order.content.get("supportingInfo", ()) if order else ():
         named = source(held.get("reference", ""))
         if named is None or named.type not in STUDIES:
@@ -222,12 +236,8 @@ def _studies(tx: Connection, tenant: str, order: Stored | None) -> Iterable[Stud
         stored = resources.vread(tx, tenant, named.type, named.id, named.version)
         if stored is not None:
             content = stored.content
-            yield Study(_title(content), _date(content), content.get("status", ""), named)
-
-
-def _title(content: Json) -> str:
-    code: Json = content.get("code") or next(iter(content.get("procedureCode", ())), {})
-    return content.get("description") or text_of(code) or content["resourceType"]
+            title = content.get("description") or study_words(knowledge, content) or named.type
+            yield Study(title, _date(content), content.get("status", ""), named)
 
 
 def _date(content: Json) -> str | None:

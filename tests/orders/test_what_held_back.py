@@ -6,6 +6,7 @@ import pytest
 
 from tests.orders.story import Patient
 
+NAME = "MRI of the lumbar spine without contrast"
 MRI = {"coding": [{"system": "http://loinc.org", "code": "30679-5"}]}
 SUBJECT = {"reference": "Patient/p1"}
 MAN = {"resourceType": "Patient", "id": "p1", "birthDate": "1950-05-01", "gender": "male"}
@@ -51,13 +52,38 @@ CASES = [
         {"rf_saddle_numbness": "yes"},
         STANDING,
         ("standing-order", "active-stat", "2026-03-10T10:30:00Z", ["ServiceRequest/theirs/_history/1"]),
-        "MRI of the lumbar spine without contrast. Standing order: active stat (2026-03-10T10:30:00Z)",
+        f"{NAME}. Standing order: {NAME}, active stat (2026-03-10T10:30:00Z)",
+    ),
+    (
+        {"rf_saddle_numbness": "yes"},
+        STANDING | {"code": MRI | {"text": "MR lumbar, urgent list"}},
+        ("standing-order", "active-stat", "2026-03-10T10:30:00Z", ["ServiceRequest/theirs/_history/1"]),
+        f"{NAME}. Standing order: MR lumbar, urgent list, active stat (2026-03-10T10:30:00Z)",
     ),
     (
         ROUTINE,
         STUDY,
         ("earlier-imaging", "final", "2026-02-10", ["DiagnosticReport/scan/_history/1"]),
-        "MRI of the lumbar spine without contrast. Earlier imaging: final (2026-02-10)",
+        f"{NAME}. Earlier imaging: {NAME}, final (2026-02-10)",
+    ),
+    (
+        ROUTINE,
+        STUDY | {"code": {"coding": [{"system": "http://loinc.org", "code": "30678-7"}]}},
+        ("earlier-imaging", "final", "2026-02-10", ["DiagnosticReport/scan/_history/1"]),
+        f"{NAME}. Earlier imaging: MR Lumbar spine W contrast IV, final (2026-02-10)",
+    ),
+    (
+        ROUTINE,
+        {
+            "resourceType": "ImagingStudy",
+            "id": "pictures",
+            "status": "available",
+            "subject": SUBJECT,
+            "procedureCode": [MRI | {"text": "MR LSP"}],
+            "started": "2026-02-10T09:00:00Z",
+        },
+        ("earlier-imaging", "available", "2026-02-10T09:00:00Z", ["ImagingStudy/pictures/_history/1"]),
+        f"{NAME}. Earlier imaging: MR LSP, available (2026-02-10T09:00:00Z)",
     ),
 ]
 

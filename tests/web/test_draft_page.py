@@ -6,7 +6,7 @@ import pytest
 
 from fhir_svc.orders import provenance, states
 from tests.web.drafting import Ward, now, set_passwords
-from tests.web.test_inbox import sign, text_of
+from tests.web.test_inbox import rule, sign, text_of
 
 
 @pytest.fixture
@@ -272,3 +272,62 @@ def test_a_patient_is_named_with_id_and_first_identifier(ward, identifiers, told
     ward.store(known | {"identifier": identifiers} if identifiers else known, ours=False)
     for page in pages_about(ward):
         assert re.search(rf"Erin Example born 1950-02-03, \d+ years, female {told} ", text_of(page))
+
+
+# -- what stands beside it
+
+
+LOINC = "http://loinc.org"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact", "resource", "told"),
+    [
+        (
+            "ServiceRequest",
+            ("standing-order", "active-stat"),
+            {"code": {"coding": [{"system": LOINC, "code": "24972-2"}]}, "status": "active", "intent": "order"},
+            "Standing order: X-ray of the lumbar spine Active stat 10 Mar 2026",
+        ),
+        (
+            "ServiceRequest",
+            ("standing-order", "draft-routine"),
+            {"code": {"text": "MR <lumbar>"}, "status": "draft", "intent": "order"},
+            "Standing order: MR &lt;lumbar&gt; Draft routine 10 Mar 2026",
+        ),
+        (
+            "DiagnosticReport",
+            ("earlier-imaging", "final"),
+            {"code": {"coding": [{"system": LOINC, "code": "24967-2"}]}, "status": "final"},
+            "Earlier imaging: MRI of the lumbar spine without and with contrast Final 10 Mar 2026",
+        ),
+        (
+            "ImagingStudy",
+            ("earlier-imaging", "available"),
+            {"procedureCode": [{"text": "CT of the lumbar spine"}], "status": "available"},
+            "Earlier imaging: CT of the lumbar spine Available 10 Mar 2026",
+        ),
+        (
+            "DiagnosticReport",
+            ("earlier-imaging", "final"),
+            {"code": {"coding": [{"system": LOINC, "code": "0-0"}]}, "status": "final"},
+            "Earlier imaging Final 10 Mar 2026",
+        ),
+    ],
+)
+def test_what_makes_it_a_duplicate_is_named_by_its_kind(ward, kind, fact, resource, told):
+    whose = {"resourceType": kind, "id": "earlier", "subject": {"reference": "Patient/p1"}}
+    ward.store(whose | resource, ours=False)
+    guidance = ward.guidance()
+    held = ward.read("GuidanceResponse", guidance).content
+    given = [
+        {"name": "name", "valueCode": fact[0]},
+        {"name": "value", "valueCode": fact[1]},
+        {"name": "date", "valueDateTime": "2026-03-10T10:30:00Z"},
+        {"name": "source", "valueReference": {"reference": f"{kind}/earlier/_history/1"}},
+    ]
+    duplicate = rule("R16", "Duplicates", "any-red-flag")
+    duplicate["part"].append({"name": "fact", "part": given})
+    held["contained"][0]["parameter"].append(duplicate)
+    ward.store(held)
+    assert told in shown(ward, ward.draft(guidance=guidance))

@@ -27,7 +27,7 @@ def review_about(ward, *references):
 def links(answer):
     """The text and address of every link under the heading of the page."""
     header = re.search(r'<header class="card.*?</header>', answer.get_data(as_text=True), re.DOTALL).group()
-    return [(unescape(text), to) for to, text in re.findall(r'<a href="([^"]+)">([^<]*)</a>', header)]
+    return [(unescape(text), to) for to, text in re.findall(r'<a href="([^"]+)"><bdi>([^<]*)</bdi></a>', header)]
 
 
 @pytest.mark.parametrize("suffix", ["", "/_history/1"])
