@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from operator import eq
 from typing import Any
 
@@ -18,7 +19,7 @@ from fhir_svc.orders.definitions import Ladder
 from fhir_svc.orders.states import By, Resource, fresh, moment
 from fhir_svc.orders.terms import system
 from fhir_svc.orders.transitions import require_order, require_task
-from fhir_svc.record import Json
+from fhir_svc.record import Json, Stored
 
 PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 _PLAIN = re.compile(r"(?:https?://\S+/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
@@ -48,14 +49,50 @@ def revised(
     return new, fresh(task) | {"status": task_status, "lastModified": moment(at), "priority": new["priority"]}
 
 
-def hastened(task: Json, was: Json, ladder: Ladder, at: datetime) -> Resource:
-    """The revised Task with the time of the priority that it was raised to, unless the time it has ends before that."""
-    raised = ladder.rank(task["priority"]) < ladder.rank(was.get("priority"))
-    due = ladder.deadline(task["priority"], None, at)
-    end = task.get("restriction", {}).get("period", {}).get("end")
-    if not raised or due is None or (end is not None and at <= datetime.fromisoformat(end) <= due):
-        return dict(task)
-    return {**task, "restriction": {**task.get("restriction", {}), "period": {"start": moment(at), "end": moment(due)}}}
+def retimed(task: Json, life: Sequence[Stored], ladder: Ladder, at: datetime) -> Resource:
+    """The revised Task with the time that its priority gives it now; `life`: its versions so far, the first one first.
+
+    A time that the software gave is brought forward by raising the priority, and never put off by lowering it.
+    """
+    now, before = (ladder.rank(each.get("priority")) for each in (task, life[-1].content))
+    if now < before:
+        return _hastened(task, ladder, at)
+    by_hand = "start" in _period(task)
+    return _eased(task, life, ladder) if now > before and by_hand else dict(task)
+
+
+def _hastened(task: Json, ladder: Ladder, at: datetime) -> Resource:
+    """The time of the priority that it was raised to, unless the time it has ends before that."""
+    due, end = ladder.deadline(task["priority"], None, at), _end(task)
+    return dict(task) if due is None or (end is not None and at <= end <= due) else _due(task, at, due)
+
+
+def _eased(task: Json, life: Sequence[Stored], ladder: Ladder) -> Resource:
+    """The time of the priority that it was lowered to, from when it has been as urgent; the software's if sooner."""
+    rank, drafted = ladder.rank(task["priority"]), life[0].content
+    as_urgent = list(takewhile(lambda each: ladder.rank(each.content.get("priority")) <= rank, reversed(life)))
+    raised, end = as_urgent[-1], _end(drafted)
+    since = datetime.fromisoformat(raised.content.get("lastModified", moment(raised.received)))
+    due = ladder.deadline(task["priority"], None, since)
+    if len(as_urgent) == len(life) or due is None or (end is not None and end <= due):
+        rest = {name: value for name, value in task.items() if name != "restriction"}
+        return rest | ({"restriction": drafted["restriction"]} if "restriction" in drafted else {})
+    return _due(task, since, due)
+
+
+def _due(task: Json, since: datetime, due: datetime) -> Resource:
+    period = {"start": moment(since), "end": moment(due)}
+    return {**task, "restriction": {**task.get("restriction", {}), "period": period}}
+
+
+def _period(task: Json) -> Json:
+    held: Json = task.get("restriction", {}).get("period", {})
+    return held
+
+
+def _end(task: Json) -> datetime | None:
+    end = _period(task).get("end")
+    return datetime.fromisoformat(end) if end else None
 
 
 def _fixed(draft: Json, change: Json) -> Iterator[str]:

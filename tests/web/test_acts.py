@@ -289,6 +289,63 @@ def test_a_revision_that_does_not_hasten_leaves_the_time_as_it_was(ward, drafted
     assert calls(ward, ward.task_of(draft).id) == []
 
 
+def revise_to(ward, draft, *priorities):
+    """Change the priority of a draft again and again; its Task after each."""
+    found = []
+    for version, priority in enumerate(priorities, start=1):
+        assert ward.session().revise(draft, etag=version, priority=priority).status_code == 200
+        found.append(ward.task_of(draft).content)
+    return found
+
+
+def end_of(task):
+    return datetime.fromisoformat(task["restriction"]["period"]["end"])
+
+
+@pytest.mark.parametrize(
+    ("drafted", "due", "priorities"),
+    [
+        ("routine", 40_000, ("stat", "routine")),
+        ("routine", 40_000, ("asap", "stat", "urgent", "routine")),
+        ("routine", -5, ("stat", "routine")),
+        ("routine", 60, ("stat", "urgent")),  # the software's own time comes first
+        ("urgent", 7_000, ("stat", "urgent")),
+        ("urgent", 7_000, ("stat", "routine")),  # what the software made urgent waits no longer for a person's word
+        ("urgent", 7_000, ("routine", "stat", "urgent")),
+        ("asap", 200, ("stat", "routine", "stat", "asap")),
+        ("stat", 10, ("routine", "stat", "routine")),
+        ("stat", -5, ("asap", "stat", "asap")),
+    ],
+)
+def test_a_draft_that_is_lowered_again_has_the_time_that_the_software_gave_it(ward, drafted, due, priorities):
+    draft = ward.draft(priority=drafted, due=due)
+    before = ward.task_of(draft).content["restriction"]
+    *_, lowered = revise_to(ward, draft, *priorities)
+    assert (lowered["restriction"], lowered["priority"]) == (before, priorities[-1])
+
+
+@pytest.mark.parametrize("priorities", [("stat", "urgent"), ("asap", "stat", "asap", "urgent")])
+def test_a_draft_that_is_lowered_in_part_has_the_time_of_what_it_is_lowered_to(ward, priorities):
+    draft, began = ward.draft(priority="routine", due=40_000), now()
+    raised, *_, lowered = revise_to(ward, draft, *priorities)
+    after_raise = datetime.fromisoformat(raised["lastModified"])
+    assert end_of(raised) < end_of(lowered)
+    assert began - timedelta(seconds=1) <= end_of(lowered) - timedelta(days=7) == after_raise
+
+
+def test_a_time_is_not_gained_by_raising_and_lowering(ward):
+    draft = ward.draft(priority="routine", due=40_000)
+    first, _, again = revise_to(ward, draft, "urgent", "stat", "urgent")
+    assert end_of(again) == end_of(first)
+
+
+def test_a_note_on_a_draft_that_was_raised_leaves_the_time_of_the_raise(ward):
+    draft = ward.draft(priority="routine", due=40_000)
+    (raised,) = revise_to(ward, draft, "stat")
+    assert ward.session().revise(draft, etag=2, note=[{"text": "Seen"}]).status_code == 200
+    assert ward.task_of(draft).content["restriction"] == raised["restriction"]
+
+
 def calls(ward, task):
     """When the work of calling out for this Task is due."""
     query = select(work.c.not_before).where(work.c.kind == "escalate", work.c.subject == task)

@@ -11,6 +11,7 @@ from fhir_svc.orders import provenance, revision
 from fhir_svc.orders.definitions import ladder
 from fhir_svc.orders.terms import codes, extensions, system
 from fhir_svc.record import Json, Stored
+from fhir_svc.store import resources
 from fhir_svc.web.acts.case import audited, call_out_again, change_order, change_task, create, open_case
 from fhir_svc.web.services import Services
 
@@ -27,8 +28,8 @@ def revise(services: Services, actor: Actor, draft_id: str, *, expected: int, ch
             case.order.content, case.waiting, change, codings=choices, by=case.by, at=case.at
         )
         order = change_order(tx, actor.tenant, case, revised)
-        hastened = revision.hastened(moved, case.waiting, ladder(services.knowledge), case.at)
-        task = change_task(tx, actor.tenant, case, hastened)
+        life = sorted(resources.history(tx, actor.tenant, "Task", case.task.id), key=lambda each: each.version)
+        task = change_task(tx, actor.tenant, case, revision.retimed(moved, life, ladder(services.knowledge), case.at))
         call_out_again(tx, actor.tenant, services.knowledge, case, task)
         stated = provenance.revised(order.reference, case.order.reference, by=case.by, at=case.at)
         written = create(tx, actor.tenant, case, stated)
