@@ -133,17 +133,16 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     for name, text in sorted(given.items()):
         if not name.startswith(PREFIX):
             continue
-        field = name.removeprefix(PREFIX).lower()
-        if field.endswith(FROM_FILE.lower()) and field.removesuffix(FROM_FILE.lower()) in SECRETS:
-            field = field.removesuffix(FROM_FILE.lower())
+        field, in_file = _field(name)
+        if field is None:
+            problems.append(_no_such(name))
+            continue
+        if in_file:
             content = _content(text)
             if content is None:
                 problems.append(f"{name}: the file can't be read")
                 continue
             text = content  # noqa: PLW2901 - the file's content is the value
-        elif field not in Settings.model_fields:
-            problems.append(f"{name}: no such setting")
-            continue
         if field in values:
             problems.append(f"{name}: given twice, plain and as a file")
         values[field] = _list(text) if field == "cors_origins" else text
@@ -151,8 +150,11 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> str:
-    """The database alone, for an operator's command that needs nothing else; BadSettings when it is not given."""
-    given = os.environ if environ is None else environ
+    """The database alone, for an operator's command that needs nothing else.
+
+    BadSettings when it is not given, or when anything is given that is no setting.
+    """
+    given = _known(environ)
     name = f"{PREFIX}DATABASE_URL"
     url = given.get(name) or _content(given.get(f"{name}{FROM_FILE}", ""))
     if not url:
@@ -161,9 +163,31 @@ def database_url(environ: Mapping[str, str] | None = None) -> str:
 
 
 def profiles_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The directory of the knowledge artefacts alone, for a command that needs nothing else."""
-    given = os.environ if environ is None else environ
+    """The directory of the knowledge artefacts alone, for a command that needs nothing else; BadSettings as above."""
+    given = _known(environ)
     return Path(given.get(f"{PREFIX}PROFILES_DIR") or Settings.model_fields["profiles_dir"].default)
+
+
+def _known(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The environment, if every setting in it is one."""
+    given = os.environ if environ is None else environ
+    unknown = [_no_such(name) for name in sorted(given) if name.startswith(PREFIX) and _field(name)[0] is None]
+    if unknown:
+        raise BadSettings("; ".join(unknown))
+    return given
+
+
+def _field(name: str) -> tuple[str | None, bool]:
+    """The setting that a variable is for, None for none, and whether its value stands in a file."""
+    field = name.removeprefix(PREFIX).lower()
+    kept = field.removesuffix(FROM_FILE.lower())
+    if kept != field and kept in SECRETS:
+        return kept, True
+    return (field if field in Settings.model_fields else None), False
+
+
+def _no_such(name: str) -> str:
+    return f"{name}: no such setting"
 
 
 def _checked(values: dict[str, Any], problems: list[str]) -> Settings:

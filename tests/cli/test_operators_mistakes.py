@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from fhir_svc.cli import main
 from fhir_svc.store import accounts, clients, tenants
 from fhir_svc.store.audit import search
 
@@ -279,3 +281,42 @@ def test_the_chains_of_the_audit_are_counted_in_english(console):
     assert console.say("audit", "verify") == "1 chain, 1 entry, nothing wrong\n"
     console.say("tenant", "add", *words_of(TENANT))
     assert console.say("audit", "verify") == "2 chains, 2 entries, nothing wrong\n"
+
+
+COMMANDS = [
+    ("db", "upgrade"),
+    ("tenant", "list"),
+    ("tenant", "show", "north"),
+    ("client", "list"),
+    ("user", "list"),
+    ("audit", "verify"),
+    ("criteria", "show", "R01"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("name", ["FHIR_SVC_DATABSE_URL", "FHIR_SVC_BASE_URL_FILE", "FHIR_SVC_"])
+def test_a_setting_that_is_none_is_refused_by_every_command_and_no_value_is_shown(console, monkeypatch, words, name):
+    monkeypatch.setenv(name, "CANARY")
+    said = refused(console, *words)
+    assert said == f"Error: {name}: no such setting"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_settings_of_the_roles_are_no_hindrance_to_a_command(console, monkeypatch, tmp_path, words):
+    key = tmp_path / "key"
+    key.write_text("k" * 48)
+    monkeypatch.setenv("FHIR_SVC_AUDIT_KEY_FILE", str(key))
+    monkeypatch.setenv("FHIR_SVC_LOG_LEVEL", "info")
+    monkeypatch.setenv("FHIR_SERVICE", "somebody else's")
+    console.say(*words)
+
+
+def test_a_misspelt_setting_is_refused_before_any_table_is_made(monkeypatch, tmp_path):
+    path = tmp_path / "new.db"
+    monkeypatch.setenv("FHIR_SVC_DATABASE_URL", f"sqlite:///{path}")
+    monkeypatch.setenv("FHIR_SVC_SIGNING_KYE", "CANARY")
+    result = CliRunner().invoke(main, ["db", "upgrade"])
+    assert result.exit_code == 1
+    assert result.output == "Error: FHIR_SVC_SIGNING_KYE: no such setting\n"
+    assert not path.exists()
