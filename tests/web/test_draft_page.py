@@ -1,5 +1,6 @@
 """What became of a draft, who changed it, and the basis it was decided on, as its page tells a physician."""
 
+import json
 import re
 
 import pytest
@@ -331,3 +332,98 @@ def test_what_makes_it_a_duplicate_is_named_by_its_kind(ward, kind, fact, resour
     held["contained"][0]["parameter"].append(duplicate)
     ward.store(held)
     assert told in shown(ward, ward.draft(guidance=guidance))
+
+
+# -- a signature that proves nothing
+
+
+WARNING = "Treat this order as unsigned and tell your administrator."
+
+
+def carrying(ward, draft, change):
+    """The Provenance with the signature, its bytes changed in the database."""
+    provenances = [
+        one for one in ward.find("Provenance", target=f"ServiceRequest/{draft}") if "signature" in one.content
+    ]
+    (held,) = provenances
+    write(ward, held.id, 1, change(json.dumps(held.content).encode()))
+
+
+def write(ward, resource_id, version, body):
+    where = "resource = (SELECT key FROM resources WHERE id = ?) AND version = ?"
+    with ward.house.database.transaction() as tx:
+        tx.exec_driver_sql(f"UPDATE versions SET body = ? WHERE {where}", (body, resource_id, version))  # noqa: S608
+
+
+def sql(ward, statement, *values):
+    with ward.house.database.transaction() as tx:
+        tx.exec_driver_sql(statement, values)
+
+
+def edited(**change):
+    return lambda body: json.dumps(json.loads(body) | change).encode()
+
+
+def another_note(ward, draft):
+    first = ward.session().act(f"ServiceRequest/{draft}/_history/1", method="GET").data
+    write(ward, draft, 1, edited(note=[{"text": "slipped in"}])(first))
+
+
+BROKEN = {
+    "no record": lambda ward, draft: sql(ward, "DELETE FROM signatures WHERE draft = ?", draft),
+    "another record": lambda ward, draft: sql(ward, "UPDATE signatures SET jws = 'a..b' WHERE draft = ?", draft),
+    "another digest": lambda ward, draft: sql(ward, "UPDATE signatures SET digest = 'x' WHERE draft = ?", draft),
+    "another order": another_note,
+    "Provenance of nobody": lambda ward, draft: carrying(ward, draft, edited(signature=[])),
+    "Provenance without a signature": lambda ward, draft: carrying(ward, draft, lambda _: b'{"id": "x"}'),
+    "Provenance of another shape": lambda ward, draft: carrying(ward, draft, edited(signature=["none"])),
+    "no base64": lambda ward, draft: carrying(ward, draft, edited(signature=[{"data": "%", "who": {}, "when": "x"}])),
+    "no text": lambda ward, draft: carrying(ward, draft, edited(signature=[{"data": "/w==", "who": {}, "when": "x"}])),
+    "no JSON": lambda ward, draft: carrying(ward, draft, lambda _: b"lost"),
+}
+
+
+@pytest.mark.parametrize("spoil", BROKEN.values(), ids=BROKEN)
+def test_an_order_whose_signature_proves_nothing_warns_before_all_else(ward, spoil):
+    draft = ward.draft()
+    session = signed(ward, draft)
+    assert WARNING not in shown(ward, draft)
+    spoil(ward, draft)
+    page = shown(ward, draft)
+    assert page.index("This order is not proven to be signed") < page.index(WARNING) < page.index("born 1950")
+    assert "The signature is valid" not in page
+    assert "signed this order on" not in page
+    assert "Not waiting for a decision now" not in page
+    assert session.verify(draft)["valid"] == [False]
+
+
+@pytest.mark.parametrize("status", ["active", "on-hold", "completed", "unknown", "revoked", "entered-in-error"])
+def test_an_order_that_says_it_was_signed_and_has_no_signature_warns_in_every_state(ward, status):
+    draft = ward.draft()
+    order = ward.read("ServiceRequest", draft).content
+    ward.store(order | {"status": status, "requester": {"reference": "Practitioner/pr-alice", "display": "Alice"}})
+    assert WARNING in shown(ward, draft)
+
+
+def test_an_active_order_without_a_requester_warns_too(ward):
+    draft = ward.draft()
+    ward.store(ward.read("ServiceRequest", draft).content | {"status": "active"})
+    assert WARNING in shown(ward, draft)
+
+
+@pytest.mark.parametrize("after", [None, decline, put_off, take_back, mark])
+def test_what_nobody_says_was_signed_has_no_such_warning(ward, after):
+    draft = ward.draft()
+    if after is not None:
+        after(ward, draft)
+    assert WARNING not in shown(ward, draft)
+
+
+@pytest.mark.parametrize("status", ["completed", "on-hold", "revoked"])
+def test_a_signature_that_holds_has_no_such_warning_whatever_the_record_system_reports(ward, status):
+    draft = ward.draft()
+    signed(ward, draft)
+    report(ward, draft, status)
+    page = shown(ward, draft)
+    assert WARNING not in page
+    assert "The signature is valid" in page

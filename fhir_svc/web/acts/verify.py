@@ -6,16 +6,21 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import MsgspecError
+
 from fhir_svc.auth.actor import Actor
+from fhir_svc.errors import Broken
 from fhir_svc.orders import signature, states
 from fhir_svc.record import Json, Stored
 from fhir_svc.store import resources, signatures
 from fhir_svc.store.database import Connection
+from fhir_svc.store.signatures import Signature
 from fhir_svc.web.acts.case import audited, patient_of, read_order
 from fhir_svc.web.acts.sign import changed_evidence, provenance_of
 from fhir_svc.web.services import Services
 
 ADDED_BY_SIGNING = frozenset({"status", "requester", "authoredOn"})
+_UNREADABLE = (Broken, MsgspecError, LookupError, TypeError, ValueError, AttributeError)  # stored parts that are spoilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,15 @@ def verify(services: Services, actor: Actor, draft_id: str) -> Verification:
 
 
 def verification(tx: Connection, services: Services, tenant: str, order: Stored) -> Verification:
-    """Recompute everything about the signature of an order as stored now."""
+    """Recompute everything about the signature of an order as stored now; what can't be read proves nothing."""
     found = signatures.find(tx, tenant, order.id)
-    if found is None:
+    try:
+        return _recomputed(tx, services, tenant, order, found) if found else Verification(valid=False)
+    except _UNREADABLE:
         return Verification(valid=False)
+
+
+def _recomputed(tx: Connection, services: Services, tenant: str, order: Stored, found: Signature) -> Verification:
     drafted = resources.vread(tx, tenant, "ServiceRequest", order.id, found.version)
     activated = resources.vread(tx, tenant, "ServiceRequest", order.id, found.version + 1)
     stated = provenance_of(tx, tenant, order.id, found.version)
