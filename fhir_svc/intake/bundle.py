@@ -18,6 +18,7 @@ REFUSED_METHODS = frozenset(("DELETE", "PATCH", "HEAD"))
 STUB = {"resourceType": "Basic"}
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _UUID = "urn:uuid:"
+_ID = re.compile(references.ID)
 
 
 def entries_of(bundle: Node) -> list[Node]:
@@ -96,7 +97,7 @@ def _requested(
         return None
     url = bases.local(url) or url.removeprefix("/")
     kind, target, condition = _target(url)
-    if not _may_be_asked(method, kind, target or condition, resource, where, faults):
+    if not _may_be_asked(method, kind, target, condition, resource, where, faults):
         return None
     reads, full_url = method == "GET", given.get("fullUrl")
     own = None if reads else _own(method, target, resource, where, faults)
@@ -130,9 +131,12 @@ def _is_for_us(given: Node, method: str, where: str, faults: Faults) -> bool:
     return False
 
 
-def _may_be_asked(method: str, kind: str, target: str | None, resource: Any, where: str, faults: Faults) -> bool:
+def _may_be_asked(
+    method: str, kind: str, target: str | None, condition: str | None, resource: Any, where: str, faults: Faults
+) -> bool:
     """Whether URL, method and resource go together."""
-    if not kind or (method == "POST" and target) or (method == "PUT" and not target):
+    given = sum(1 for one in (target, condition) if one)
+    if not kind or (method == "POST" and given) or (method == "PUT" and given != 1):
         text = "Give request.url as Type for POST, Type/id or Type?query for PUT, relative to the base."
         faults.add(Fault.BUNDLE_URL, text, f"{where}.request.url")
     elif method == "GET":
@@ -222,7 +226,10 @@ def _own_id(resource: Node, full_url: str | None) -> str | None:
     if full_url is None:
         return None
     found = references.restful(full_url)
-    return found[2] if found else full_url.removeprefix(_UUID) if full_url.startswith(_UUID) else None
+    if found:
+        return found[2]
+    named = full_url.removeprefix(_UUID) if full_url.startswith(_UUID) else ""
+    return named if _ID.fullmatch(named) else None
 
 
 def check_identities(entries: Sequence[Entry], faults: Faults) -> None:

@@ -18,7 +18,7 @@ def note_link(tx: Connection, tenant: str, patient: Mapping[str, Any], *, new: b
 
     `new`: nothing was known of this id until now.
     """
-    follower = _follower(patient)
+    follower = replaced_by(patient)
     if follower is not None:
         alias(tx, tenant, patient["id"], follower)
     elif not new:
@@ -33,7 +33,8 @@ def alias(tx: Connection, tenant: str, patient: str, follower: str) -> None:
     tx.execute(statement.on_conflict_do_update(index_elements=list(mine), set_={"replaced_by": follower}))
 
 
-def _follower(patient: Mapping[str, Any]) -> str | None:
+def replaced_by(patient: Mapping[str, Any]) -> str | None:
+    """The id of whom this Patient says that it is replaced by."""
     for link in patient.get("link", []):
         kind, _, rest = link.get("other", {}).get("reference", "").partition("/")
         if link.get("type") == "replaced-by" and kind == "Patient" and rest:

@@ -10,11 +10,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
-from fhir_svc.store.merges import alias, everybody, merged_into, patient_of, resolve
+from fhir_svc.store.merges import alias, everybody, merged_into, patient_of, replaced_by, resolve
 from fhir_svc.store.tables import patients
 from fhir_svc.store.tables import resources as heads
 
-__all__ = ["advance", "alias", "identify", "is_known", "lock", "merged_into", "patient_of", "resolve", "sequence"]
+__all__ = [
+    "advance",
+    "alias",
+    "identify",
+    "is_known",
+    "lock",
+    "merged_into",
+    "patient_of",
+    "replaced_by",
+    "resolve",
+    "sequence",
+]
 
 
 def lock(tx: Connection, tenant: str, patient: str) -> int:
@@ -42,8 +53,9 @@ def advance(tx: Connection, tenant: str, patient: str, expected_seq: int) -> Non
 def identify(tx: Connection, tenant: str, patient: Mapping[str, Any], systems: Collection[str]) -> str | None:
     """The id of the stored Patient that this one is, by an identifier of the tenant's registered systems.
 
-    None: nobody matches; Conflict when several do. Identifiers asked for stay locked until
-    the transaction ends, so two first arrivals of one person can't both find nobody.
+    Its own id where a Patient of that id has the identifier. None: nobody matches; Conflict when several do.
+    Identifiers asked for stay locked until the transaction ends, so two first arrivals of one person can't both find
+    nobody.
     """
     asked = sorted(
         {
@@ -56,6 +68,8 @@ def identify(tx: Connection, tenant: str, patient: Mapping[str, Any], systems: C
     for system, value in asked:
         resources.exclusive(tx, tenant, "Patient.identifier", system, value)
         matches = resources.match_identifier(tx, tenant, "Patient", system, value)
+        if any(match.id == patient.get("id") for match in matches):
+            return str(patient["id"])
         found |= {resolve(tx, tenant, match.id) for match in matches}
     if len(found) > 1:
         raise Conflict("Several stored patients have this patient's identifiers.", error="ambiguous-patient")

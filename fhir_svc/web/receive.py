@@ -7,7 +7,7 @@ submission acceptable at all was decided before, by `intake`, without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -75,41 +75,52 @@ class Received:
 
 def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Received:
     """Store a submission and start its evaluation."""
+    tenant = receipt.tenant.name
     found, existing = _look_up(tx, submission, receipt)
     if not submission.settled or found:
         submission = settle(submission, found, receipt.reading)
     for entry in submission.writes:
-        matching.check_preconditions(tx, receipt.tenant.name, entry)
-        matching.check_replaced(tx, receipt.tenant.name, entry)
-    named = _subject(tx, submission, receipt)
-    said = own_orders.reported(tx, receipt.tenant.name, submission, existing.keys(), named)
+        matching.check_preconditions(tx, tenant, entry)
+        matching.check_replaced(tx, tenant, entry)
+    named, was = _subject(tx, submission, receipt)
+    said = own_orders.reported(tx, tenant, submission, existing.keys(), named)
     subject = said.subject
     start = Put(in_progress(subject, receipt), subject, ours=True, new=True) if subject else None
     done, moved = _carry_out(tx, submission, said, existing, receipt, start)
     news = [one for one in done if one.changed and not one.late]
-    _look_again(tx, receipt, {patients.resolve(tx, receipt.tenant.name, one.left) for one in done if one.left}, subject)
+    _look_again(tx, receipt, {*was, *(patients.resolve(tx, tenant, one.left) for one in done if one.left)} - {subject})
     if start is None or not news:
         return Received(submission, tuple(done), None, subject, tuple(moved))
     guidance = str(start.resource["id"])
     urgent = any(one.type in MAY_BE_URGENT for one in news)
-    work.add(tx, tenant=receipt.tenant.name, kind="evaluate", subject=guidance, patient=subject, urgent=urgent)
+    work.add(tx, tenant=tenant, kind="evaluate", subject=guidance, patient=subject, urgent=urgent)
     return Received(submission, tuple(done), guidance, subject, tuple(moved))
 
 
-def _look_again(tx: Connection, receipt: Receipt, left: set[str], subject: str | None) -> None:
+def _look_again(tx: Connection, receipt: Receipt, left: Collection[str]) -> None:
     """Evaluate those, too, whom a resource was about before: what was drafted on it is no longer theirs."""
-    for patient in sorted(left - {subject}):
+    for patient in sorted(left):
         tenant, now = receipt.tenant.name, receipt.at
         work.add(tx, tenant=tenant, kind="clock", subject=patient, patient=patient, urgent=True, not_before=now)
 
 
-def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> str | None:
+def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[str | None, Collection[str]]:
+    """Give the patient that is meant, and who else was until now.
+
+    Where the submission brings the Patient itself, its link counts as it says it now.
+    """
     if submission.subject is None:
-        return None
-    subject = submission.subject.partition("/")[2]
-    if any(entry.minted and entry.id == subject for entry in submission.entries):
-        return subject
-    return patients.resolve(tx, receipt.tenant.name, subject)
+        return None, ()
+    tenant, named = receipt.tenant.name, submission.subject.partition("/")[2]
+    own = next((one for one in submission.writes if one.type == "Patient" and one.id == named), None)
+    if own is not None and own.minted:
+        return named, ()
+    until_now = patients.resolve(tx, tenant, named)
+    if own is None:
+        return until_now, ()
+    follower = patients.replaced_by(own.resource or {})
+    subject = patients.resolve(tx, tenant, follower) if follower else named
+    return subject, {until_now} - {named, subject}
 
 
 def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[dict[str, str], dict[int, Stored]]:
@@ -149,7 +160,7 @@ def _same_person(tx: Connection, entry: Entry, receipt: Receipt) -> str | None:
             expression=entry.location,
             error="several-patients",
         )
-    if entry.method == "PUT" and entry.id is not None:
+    if entry.method == "PUT" and entry.id is not None and not entry.minted:
         patients.alias(tx, tenant, entry.id, same)  # what the EHR sends about that id later is about this person
     return same
 

@@ -120,6 +120,7 @@ REFUSED: list[tuple[str, Json, type[Rejected], tuple[str, str, str]]] = [
     ("url with another id", transaction(put(observation(id="a"), "Observation/b")), Malformed, ("resource-id-mismatch", "invalid", "Bundle.entry[0].resource.id")),
     ("POST with an id", transaction(post(observation(id="a"), url="Observation/a")), Unprocessable, ("bundle-url", "value", "Bundle.entry[0].request.url")),
     ("PUT without an id", transaction(put(observation(id="a"), "Observation")), Unprocessable, ("bundle-url", "value", "Bundle.entry[0].request.url")),
+    ("PUT with an id and a condition", transaction(put(observation(id="a"), "Observation/a?identifier=x")), Unprocessable, ("bundle-url", "value", "Bundle.entry[0].request.url")),
     ("another server's url", transaction(put(observation(id="a"), "https://evil.example/Observation/a")), Unprocessable, ("bundle-url", "value", "Bundle.entry[0].request.url")),
     ("POST of nothing", transaction({"request": {"method": "POST", "url": "Observation"}}), Malformed, ("element-missing", "required", "Bundle.entry[0].resource")),
     ("fullUrl with another id", transaction(post(observation(id="a"), "https://ehr.example/fhir/Observation/b")), Unprocessable, ("full-url-mismatch", "value", "Bundle.entry[0].fullUrl")),

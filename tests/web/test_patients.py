@@ -125,3 +125,78 @@ def test_a_patient_is_found_under_every_id_it_is_known_by(house):
     read = house.call("GET", "/fhir/Patient/e1")
     assert (read.status_code, read.json["id"], read.json["gender"]) == (200, ours, "male")
     assert house.call("GET", "/fhir/Observation?patient=nobody").json["total"] == 0
+
+
+def link(other):
+    return {"link": [{"type": "replaced-by", "other": {"reference": f"Patient/{other}"}}]}
+
+
+def rows(house):
+    with house.database.reading() as tx:
+        return sorted(tx.exec_driver_sql("SELECT kind, patient FROM work WHERE state = 'due'").all())
+
+
+@pytest.mark.parametrize(
+    "taken_for", [patient("1", id="p2"), patient("2", id="p2") | link("p1")], ids=["number", "link"]
+)
+@pytest.mark.parametrize("kind", ["transaction", "submit"])
+def test_a_form_sent_with_the_patient_who_turns_out_to_be_another_is_evaluated_for_that_patient(house, taken_for, kind):
+    house.call("PUT", "/fhir/Patient/p1", patient("1", id="p1"))
+    house.call("PUT", "/fhir/Patient/p2", taken_for)
+    before = rows(house)
+    own, form = patient("2", id="p2"), intake_form("Patient/p2", id="f2")
+    if kind == "transaction":
+        sent = transaction(("PUT", "Patient/p2", own), ("PUT", "QuestionnaireResponse/f2", form))
+        answer = house.call("POST", "/fhir", sent)
+    else:
+        sent = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": form}, {"resource": own}]}
+        answer = house.call("POST", "/fhir/$submit", sent)
+    assert answer.status_code == 200
+    guidance = house.call("GET", answer.headers["Link"].partition("<")[2].partition(">")[0].partition("localhost")[2])
+    assert guidance.json["subject"]["reference"] == "Patient/p2"
+    added = [row for row in rows(house) if row not in before]
+    assert added == [("clock", "p1"), ("evaluate", "p2")]  # whose record loses a form is looked at again, too
+
+
+def test_a_form_sent_with_the_patient_who_is_replaced_is_evaluated_for_who_replaces(house):
+    house.call("PUT", "/fhir/Patient/p1", patient("1", id="p1"))
+    sent = transaction(
+        ("PUT", "Patient/p2", patient("2", id="p2") | link("p1")),
+        ("PUT", "QuestionnaireResponse/f2", intake_form("Patient/p2", id="f2")),
+    )
+    answer = house.call("POST", "/fhir", sent)
+    guidance = house.call("GET", answer.headers["Link"].partition("<")[2].partition(">")[0].partition("localhost")[2])
+    assert guidance.json["subject"]["reference"] == "Patient/p1"
+
+
+@pytest.mark.parametrize("sent", ["alone", "transaction", "submit"])
+def test_a_replaced_patient_with_the_number_of_its_follower_is_sent_again_changed_and_taken_back(house, sent):
+    def send(resource):
+        if sent == "alone":
+            return house.call("PUT", "/fhir/Patient/p2", resource).status_code
+        if sent == "transaction":
+            return house.call("POST", "/fhir", transaction(("PUT", "Patient/p2", resource))).status_code
+        bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+        return house.call("POST", "/fhir/$submit", bundle).status_code
+
+    house.call("PUT", "/fhir/Patient/p1", patient("1", id="p1"))
+    house.call("PUT", "/fhir/Patient/p2", patient("2", id="p2"))
+    replaced_one = patient("2", id="p2", active=False) | link("p1")
+    for resource in (
+        replaced_one,
+        replaced_one | {"gender": "male"},
+        replaced_one,
+        patient("2", id="p2"),
+    ):
+        assert send(resource) == 200
+        stored = house.call("GET", "/fhir/Patient/p2").json
+        assert (stored["id"], stored["gender"], "link" in stored) == ("p2", resource["gender"], "link" in resource)
+
+
+def test_a_conditional_update_of_a_known_person_gives_that_person_no_other_name(house):
+    house.call("PUT", "/fhir/Patient/p1", patient("1", id="p1"))
+    for gender in ("male", "other"):
+        answer = house.call("PUT", "/fhir/Patient?_id=nobody", patient("1", gender=gender))
+        assert (answer.status_code, answer.json["id"]) == (200, "p1")
+    with house.database.reading() as tx:
+        assert tx.exec_driver_sql("SELECT count(*) FROM patients WHERE replaced_by IS NOT NULL").scalar() == 0
