@@ -64,12 +64,13 @@ def peek(token: str) -> Claims:
 
 def verify(token: str, claims: Claims, keys: KeySource) -> None:
     """Check the signature with the one registered key that the header's `kid` names."""
-    algorithm, kid = claims.header.get("alg"), claims.header.get("kid")
-    if algorithm not in ALGORITHMS:
+    algorithm, kid, form = (claims.header.get(name) for name in ("alg", "kid", "typ"))
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise NotTrusted("algorithm")
     if not isinstance(kid, str) or not kid:
         raise NotTrusted("kid-missing")
-    if "crit" in claims.header or claims.header.get("typ", "JWT").upper() not in {"JWT", "AT+JWT"}:
+    typed = isinstance(form, str) and form.upper() in {"JWT", "AT+JWT"}
+    if "crit" in claims.header or ("typ" in claims.header and not typed):
         raise NotTrusted("header")
     found = _key(keys(False), kid, algorithm) or _key(keys(True), kid, algorithm)
     if found is None:
@@ -123,7 +124,8 @@ def check_times(claims: Claims, at: datetime, *, lifetime: int | None = LIFETIME
 def check_audience(claims: Claims, audience: str) -> None:
     """Check that the token is for `audience`, among others perhaps (RFC 7519 4.1.3)."""
     given = claims.body.get("aud")
-    if audience not in (given if isinstance(given, list) else [given]):
+    named = given if isinstance(given, list) else [given]
+    if audience not in named or not all(isinstance(one, str) for one in named):
         raise NotTrusted("audience")
 
 

@@ -117,10 +117,10 @@ class Authority:
             assertion.check_audience(claims, self.settings.fhir_base)
             assertion.check_times(claims, at, lifetime=None)
             assertion.verify(token, claims, lambda newer: self.published(url, newer))
-            name = claims.body.get("client_id") or claims.body.get("azp") or claims.text("sub")
+            name = claims.text(next((one for one in ("client_id", "azp") if claims.body.get(one)), "sub"))
         except (NotTrusted, Unavailable):
             return None
-        client = clients.find(tx, name) if isinstance(name, str) else None
+        client = clients.find(tx, name)
         asked = claims.body.get("scope", "")
         if client is None or not isinstance(asked, str):
             return None

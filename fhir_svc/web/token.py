@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import structlog
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed
 
 from fhir_svc.auth import oauth
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import FhirSvcError, UnsupportedMediaType
+from fhir_svc.errors import UnsupportedMediaType
 from fhir_svc.web import outcomes, trail
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode
@@ -56,13 +56,15 @@ def refused(failure: oauth.Refused) -> Response:
     return _json({"error": failure.error, "error_description": failure.text}, 400)
 
 
-@blueprint.errorhandler(FhirSvcError)
-@blueprint.errorhandler(HTTPException)
+@blueprint.errorhandler(Exception)
 def failed(failure: Exception) -> Response:
     """Answer everything else with the same status as elsewhere, in RFC 6749's form."""
     status, issues, headers = outcomes.refusal(failure)
     g.refused = issues[0].error
-    error = "temporarily_unavailable" if status >= 500 else "invalid_request"  # noqa: PLR2004 - server errors
+    error = "invalid_request"
+    if status >= outcomes.SERVER_ERRORS:
+        error = "temporarily_unavailable"
+        outcomes.answer(failure)  # for the log: its form is not this endpoint's
     answer = _json({"error": error, "error_description": issues[0].text}, status)
     answer.headers.extend(headers)
     return answer
