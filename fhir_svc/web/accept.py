@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -35,8 +35,8 @@ AFTER: Final = "2"  # seconds after which an unfinished evaluation is worth aski
 class Again(Enum):
     """Whether a copy of a request is carried out again.
 
-    `NEVER`: it would make things twice. `IF_UNDONE`: it only updates; again if something else was stored over it since.
-    `ALWAYS`: it only reads.
+    `NEVER`: it would make things twice. `IF_UNDONE`: it only updates; again if that changes anything, for then
+    something else was stored over it since, whether that is evaluated or not. `ALWAYS`: it only reads.
     """
 
     NEVER = auto()
@@ -46,10 +46,10 @@ class Again(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a request came to: its answer, what to tell the audit, the submission's id, whether it changed anything.
+    """What a request came to: its answer, what to tell the audit, the submission's id.
 
-    `moved` are drafts of ours that were changed elsewhere, `refusals` the error codes of what was refused in part,
-    `read` what was read or searched besides.
+    `news`: it changed what is stored, be it evaluated or not. `moved` are drafts of ours that were changed elsewhere,
+    `refusals` the error codes of what was refused in part, `read` what was read or searched besides.
     """
 
     answer: Answer
@@ -66,6 +66,11 @@ def told(act: str, received: Sequence[Received]) -> Told:
     targets = [f"{one.type}/{one.id}/_history/{one.version}" for each in received for one in each.done]
     patient = next((each.patient for each in received if each.patient), None)
     return Told(act, targets=tuple(targets), patient=patient)
+
+
+def news(received: Iterable[Received]) -> bool:
+    """Whether what is stored is other than before; one more old version of something is not."""
+    return any(one.changed and not one.late for each in received for one in each.done)
 
 
 def receipt(actor: Actor, given: Services) -> Receipt:

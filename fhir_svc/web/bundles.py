@@ -21,7 +21,7 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import artefact_reads, histories, negotiation, replies, searching
-from fhir_svc.web.accept import Again, Carried, accept, receipt, told
+from fhir_svc.web.accept import Again, Carried, accept, news, receipt, told
 from fhir_svc.web.negotiation import Prefer, version_number
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
@@ -80,8 +80,7 @@ def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: P
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, _encode(body))
-    news = received.guidance is not None
-    return Carried(answer, told("transaction", [received]), got.submission, news, read=read)
+    return Carried(answer, told("transaction", [received]), got.submission, news([received]), read=read)
 
 
 def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carried:
@@ -108,9 +107,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
-    news = any(one.guidance for one in done)
     answer = Answer(200, headers, _encode(body))
-    return Carried(answer, told("batch", done), got.submission, news, moved, refusals, read)
+    return Carried(answer, told("batch", done), got.submission, news(done), moved, refusals, read)
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import dry_run, negotiation, replies, trail
-from fhir_svc.web.accept import Carried, accept, receipt, told, whose
+from fhir_svc.web.accept import Carried, accept, news, receipt, told, whose
 from fhir_svc.web.bundles import again, check_entries
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
@@ -58,8 +58,7 @@ def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
     received = receive(tx, submission, got)
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, encode(replies.listing(received)))
-    news = received.guidance is not None
-    return Carried(answer, told("submit", [received]), got.submission, news, received.moved)
+    return Carried(answer, told("submit", [received]), got.submission, news([received]), received.moved)
 
 
 @blueprint.post("/<type:kind>/$validate")

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, transaction
+from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, record, transaction
 
 MOTHER = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 TEMPERATURE = "urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059"
@@ -296,6 +296,32 @@ def test_a_record_that_goes_back_to_what_it_was_is_stored_and_evaluated_again(ho
     assert house.call("GET", "/fhir/Observation/o1").headers["ETag"] == 'W/"3"'
     assert copy.status_code == 200
     assert evaluations(house) == 3
+
+
+def sent(house, kind, *resources):
+    """Send resources by PUT in a Bundle of this kind, or as a whole record."""
+    if kind == "$submit":
+        return house.call("POST", "/fhir/$submit", record(*resources))
+    parts = [("PUT", f"{one['resourceType']}/{one['id']}", one) for one in resources]
+    return house.call("POST", "/fhir", transaction(*parts, kind=kind))
+
+
+@pytest.mark.parametrize("kind", ["$submit", "transaction", "batch"])
+def test_what_is_of_no_patient_and_goes_back_to_what_it_was_is_stored_again(house, kind):
+    for status in ("active", "inactive", "active", "active"):
+        device = {"resourceType": "Device", "id": "d1", "status": status}
+        assert sent(house, kind, device).status_code == 200
+        assert house.call("GET", "/fhir/Device/d1").json["status"] == status
+    assert house.call("GET", "/fhir/Device/d1").headers["ETag"] == 'W/"3"'
+
+
+@pytest.mark.parametrize("kind", ["$submit", "transaction", "batch"])
+def test_a_copy_of_what_is_older_than_what_is_stored_adds_nothing(house, kind):
+    for day in (1, 2, 1, 1):
+        device = {"resourceType": "Device", "id": "d1", "meta": {"lastUpdated": f"2026-01-0{day}T00:00:00Z"}}
+        assert sent(house, kind, device | {"lotNumber": f"lot-{day}"}).status_code == 200
+    assert house.call("GET", "/fhir/Device/d1").json["lotNumber"] == "lot-2"
+    assert house.call("GET", "/fhir/Device/d1/_history").json["total"] == 2
 
 
 TAKEN = {
