@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Delete, Select, bindparam, delete, exc, selec
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.store import body, indexing
 from fhir_svc.store.bulk import insert_missing, insert_rows, listing, moment_and_keys, named, one_of
+from fhir_svc.store.clock import now
 from fhir_svc.store.merges import note_link
 from fhir_svc.store.periods import interval
 from fhir_svc.store.tables import from_millis, resources, search, to_millis, versions
@@ -27,8 +28,9 @@ _SEARCH_COLUMNS = ("tenant", "field", "value", "system", "low", "high", "resourc
 class Put(NamedTuple):
     """One resource to write.
 
-    `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: Conflict if
-    the id exists. `place` is where in the request it stands, for a refusal to name.
+    `patient` is the Patient's id; `ours`: this service wrote it; `expected` is If-Match's version; `new`: the id was
+    made for it (Conflict if it exists all the same); `absent`: PreconditionFailed if the id exists. `place` is where in
+    the request it stands, for a refusal to name.
     """
 
     resource: Mapping[str, Any]
@@ -36,6 +38,7 @@ class Put(NamedTuple):
     ours: bool = False
     expected: int | None = None
     new: bool = False
+    absent: bool = False
     place: str | None = None
 
 
@@ -83,6 +86,8 @@ def put_many(tx: Connection, tenant: str, puts: Sequence[Put], *, submission: st
     pending = tasks
     while pending:  # again only for an id that somebody else created between looking and inserting
         heads = _lock_heads(tx, tenant, [task.name for task in pending if not task.put.new])
+        if heads:
+            moment = now(tx)  # who held them until now may have written later than this began
         for task in pending:
             if task.name in heads:
                 _revise(task, heads[task.name], moment)
@@ -120,6 +125,8 @@ def _revise(task: Task, head: Any, moment: datetime) -> None:
         raise Conflict(
             "This was written by the service itself and changes only here.", error="ours", expression=task.put.place
         )
+    if task.put.absent:
+        raise PreconditionFailed("There is a resource of this id.", expression=task.put.place)
     if task.put.expected is not None and task.put.expected != head.version:
         raise PreconditionFailed(
             "This is no longer the current version: read it again.",
@@ -127,16 +134,14 @@ def _revise(task: Task, head: Any, moment: datetime) -> None:
             expression=task.put.place,
         )
     stored = None if head.source_updated is None else to_millis(head.source_updated)
-    late = task.source is not None and stored is not None and task.source < stored
     changed = task.digest != head.digest
+    older = task.source is not None and stored is not None and task.source < stored
     task.key = head.key
     task.version = head.latest + 1 if changed else head.version
-    if not changed and (task.source is None or late):
+    if not changed and (task.source is None or older):
         task.source = stored  # nothing new was learnt of its age
-    if changed and task.source is None:
-        late = False
     updated = moment if changed else head.updated
-    late = changed and late
+    late = changed and older
     task.outcome = Written(
         *task.name,
         version=task.version,

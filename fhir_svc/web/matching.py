@@ -24,8 +24,8 @@ def referred(tx: Connection, tenant: str, submission: Submission, question: str)
 
 def check_preconditions(tx: Connection, tenant: str, entry: Entry) -> None:
     """`If-Match: *` wants a resource of this id, `If-None-Match: *` wants none."""
-    must, must_not = (entry.if_match or "").strip() == "*", (entry.if_none_match or "").strip() == "*"
-    if entry.method != "PUT" or not (must or must_not):
+    must, must_not = entry.method == "PUT" and (entry.if_match or "").strip() == "*", wants_none(entry)
+    if not (must or must_not):
         return
     exists = resources.read(tx, tenant, entry.type, entry.id or "") is not None
     if must and not exists:
@@ -34,6 +34,11 @@ def check_preconditions(tx: Connection, tenant: str, entry: Entry) -> None:
         )
     if must_not and exists:
         raise PreconditionFailed("There is a resource of this id.", expression=place(entry, "If-None-Match"))
+
+
+def wants_none(entry: Entry) -> bool:
+    """Whether an update is to create only."""
+    return entry.method == "PUT" and (entry.if_none_match or "").strip() == "*"
 
 
 def place(entry: Entry, header: str) -> str:
@@ -69,6 +74,8 @@ def check_named(tx: Connection, tenant: str, entry: Entry, match: Stored | None)
 def check_replaced(tx: Connection, tenant: str, entry: Entry) -> None:
     """A Patient is replaced by another one, which it does not replace itself, also through others."""
     links = (entry.resource or {}).get("link", ()) if entry.type == "Patient" else ()
+    if any(link.get("type") == "replaced-by" for link in links):
+        resources.exclusive(tx, tenant, "Patient.link")  # two at once might each replace the other
     for index, link in enumerate(links):
         kind, _, rest = link.get("other", {}).get("reference", "").partition("/")
         if link.get("type") == "replaced-by" and kind == "Patient":

@@ -204,11 +204,13 @@ def _carry_out(
 def _put(entry: Entry, subject: str | None) -> Put:
     resource = entry.resource or {}
     patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
-    place = matching.place(entry, "If-Match")
-    expected = version_of(entry.if_match, place)
-    return Put(
-        resource, patient, ours=False, expected=expected, new=entry.minted, place=place if expected else entry.location
-    )
+    expected, absent, place = None, matching.wants_none(entry), entry.location
+    if entry.if_match is not None:
+        place = matching.place(entry, "If-Match")
+        expected = version_of(entry.if_match, place)
+    elif absent:
+        place = matching.place(entry, "If-None-Match")
+    return Put(resource, patient, expected=expected, new=entry.minted, absent=absent, place=place)
 
 
 def _done(entry: Entry, written: Written) -> Done:

@@ -73,6 +73,19 @@ def test_three_hundred_concurrent_updates_lose_none(database, observation, at_on
     assert sorted(versions) == list(range(1, 301))
 
 
+def test_no_later_version_of_concurrent_updates_is_older_than_an_earlier_one(database, observation, at_once):
+    def put(number: int) -> int:
+        with database.transaction() as tx:
+            return resources.put(tx, T, observation(turn=number), patient="p1", ours=False).version
+
+    at_once(16, [partial(put, number) for number in range(60)])
+    with database.reading() as tx:
+        held = resources.history(tx, T, "Observation", "o1")
+    received = [one.received for one in sorted(held, key=lambda one: one.version)]
+    assert len(received) == 60
+    assert received == sorted(received)
+
+
 def test_of_many_who_saw_the_same_version_one_changes_it(database, at_once):
     draft = {"resourceType": "ServiceRequest", "id": "d", "status": "draft"}
     with database.transaction() as tx:

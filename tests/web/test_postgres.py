@@ -99,3 +99,29 @@ def test_a_whole_record_is_taken_and_taken_back(house):
         answer = house.call("POST", "/fhir/$submit", record(observation(id="o1", status=status)))
         assert answer.status_code == 200
     assert house.call("GET", "/fhir/Observation/o1").headers["ETag"] == 'W/"3"'
+
+
+def test_of_creates_at_once_that_want_no_resource_there_one_creates(house):
+    house.bearer()
+
+    def put(number):
+        body = observation(id="o1", note=[{"text": str(number)}])
+        return house.call("PUT", "/fhir/Observation/o1", body, headers={"If-None-Match": "*"}).status_code
+
+    assert sorted(at_once(12, put)) == [201] + [412] * 11
+    assert house.call("GET", "/fhir/Observation/o1").headers["ETag"] == 'W/"1"'
+
+
+def test_of_two_patients_replaced_by_each_other_at_once_one_is_refused(house):
+    house.bearer()
+    for turn in range(3):
+        names = (f"a{turn}", f"b{turn}")
+        for name in names:
+            house.call("PUT", f"/fhir/Patient/{name}", patient(name, id=name))
+
+        def put(number, names=names):
+            own, other = names[number], names[1 - number]
+            link = [{"type": "replaced-by", "other": {"reference": f"Patient/{other}"}}]
+            return house.call("PUT", f"/fhir/Patient/{own}", patient(own, id=own, link=link)).status_code
+
+        assert sorted(at_once(2, put)) == [200, 422]
