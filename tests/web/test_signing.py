@@ -99,6 +99,40 @@ def test_a_changed_byte_of_a_signed_order_is_found(ward, tamper, version):
     assert session.verify(draft)["valid"] == [False]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"priority": "routine"},
+        {"note": [{"text": "slipped in"}]},
+        {"status": "completed", "performer": [{"display": "Somebody else"}]},
+        {"extension": []},
+        {"requester": {"reference": "Practitioner/pr-bob", "display": "Bob"}},
+    ],
+    ids=lambda change: next(reversed(change)),
+)
+def test_a_later_version_that_says_something_else_than_was_signed_is_found(ward, change):
+    draft, session = ward.draft(), ward.session()
+    session.sign(draft, digest_of(session, draft))
+    order = ward.read("ServiceRequest", draft).content
+    ward.store(order | {"status": "completed"})
+    assert session.verify(draft)["valid"] == [True]
+    ward.store(order | change)
+    found = session.verify(draft)
+    assert found["valid"] == [False]
+    assert found["signer"] == [{"reference": "Practitioner/pr-alice", "display": "Alice"}]
+    assert "Treat this order as unsigned" in session.page(f"/inbox/drafts/{draft}").text
+
+
+def test_what_the_record_system_reports_or_an_admin_marks_is_no_other_order(ward):
+    draft, session = ward.draft(), ward.session()
+    session.sign(draft, digest_of(session, draft))
+    order = ward.read("ServiceRequest", draft).content
+    mark = {"order": draft, "reason": "entered-in-error", "text": "Wrong record"}
+    assert ward.session("ada").page("/queue/entered-in-error", **mark).status_code == 303
+    assert session.verify(draft)["valid"] == [True]
+    assert ward.read("ServiceRequest", draft).content["extension"] != order["extension"]
+
+
 def test_verification_names_the_signer_and_whether_the_evidence_still_stands(ward):
     draft, session = ward.draft(), ward.session()
     assert session.verify(draft) == {"valid": [False]}

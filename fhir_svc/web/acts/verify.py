@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec import MsgspecError
 from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import Broken
 from fhir_svc.orders import signature, states
+from fhir_svc.orders.terms import STATUS_REASON_EXTENSION, extension
 from fhir_svc.record import Json, Stored
 from fhir_svc.store import resources, signatures
 from fhir_svc.store.database import Connection
@@ -25,7 +27,7 @@ _UNREADABLE = (Broken, MsgspecError, LookupError, TypeError, ValueError, Attribu
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What recomputing everything found. `valid`: key, bytes, Provenance and order agree.
+    """What recomputing everything found. `valid`: key, bytes, Provenance and the order as it stands agree.
 
     `signer` is a Reference, `when` a FHIR instant, `digest` the recomputed one.
     """
@@ -69,7 +71,8 @@ def _recomputed(tx: Connection, services: Services, tenant: str, order: Stored, 
         and signature.verify(found.jws, prepared.payload, public_keys(tx, services))
         and carried["who"] == activated.content.get("requester")
         and carried["when"] == activated.content.get("authoredOn") == states.moment(found.at)
-        and _same_order(drafted.content, activated.content)
+        and _alike(drafted.content, activated.content, but=ADDED_BY_SIGNING, without=extension("blocker"))
+        and _alike(activated.content, order.content, but={"status"}, without=STATUS_REASON_EXTENSION)
     )
     unchanged = not changed_evidence(tx, tenant, prepared.evidence)
     return Verification(valid, dict(carried["who"]), carried["when"], prepared.digest, unchanged)
@@ -82,8 +85,11 @@ def public_keys(tx: Connection, services: Services) -> dict[str, Any]:
     return {"keys": [mine, *kept]}
 
 
-def _same_order(drafted: Json, activated: Json) -> bool:
-    """Whether signing changed nothing but what signing may change."""
-    before, after = (states.fresh(states.without(order, "blocker")) for order in (drafted, activated))
-    names = {*before, *after} - ADDED_BY_SIGNING
-    return all(before.get(name) == after.get(name) for name in names)
+def _alike(before: Json, after: Json, *, but: Collection[str], without: str) -> bool:
+    """Whether two versions say the same but for these elements, and for the extensions with this address."""
+    one, other = (states.fresh(each) | {"extension": _others(each, without)} for each in (before, after))
+    return all(one.get(name) == other.get(name) for name in {*one, *other}.difference(but))
+
+
+def _others(order: Json, address: str) -> list[Json]:
+    return [each for each in order.get("extension", ()) if each["url"] != address]
