@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -164,19 +164,29 @@ def _record(content: Mapping[str, Any]) -> bytes:
 
 def _create(tx: Connection, actor: Actor, content: dict[str, Any], prefer: Prefer) -> Carried:
     wish = _wish(tx, actor, content)
-    mine = [one for one in subscriptions.of_client(tx, actor.tenant, actor.id) if one.status != OFF]
+    mine = _mine(tx, actor)
     same = next((one for one in mine if (one.digest, opened(one)) == (wish.digest, wish.authorization)), None)
     if same is not None:
         return _again(tx, actor, same, prefer)
     if wish.off:
         raise Unprocessable("A new Subscription is requested.", error="subscription-status")
-    if len(mine) >= MOST:
-        raise Unprocessable(f"At most {MOST} subscriptions.", error="too-many-subscriptions", code="too-costly")
+    _check_room(mine)
     new = str(uuid4())
     shown = wish.resource | {"id": new, "status": REQUESTED}
     written = resources.create(tx, actor.tenant, shown, patient=None, ours=True)
     subscriptions.add(tx, _kept(wish, actor, new))
     return _carried(tx, actor, "create", written, prefer, status=201)
+
+
+def _mine(tx: Connection, actor: Actor) -> list[Subscription]:
+    """The client's own that are not off; until the transaction ends nobody adds one."""
+    resources.exclusive(tx, actor.tenant, SUBSCRIPTION, actor.id)
+    return [one for one in subscriptions.of_client(tx, actor.tenant, actor.id) if one.status != OFF]
+
+
+def _check_room(mine: Sequence[Subscription]) -> None:
+    if len(mine) >= MOST:
+        raise Unprocessable(f"At most {MOST} subscriptions.", error="too-many-subscriptions", code="too-costly")
 
 
 def _again(tx: Connection, actor: Actor, same: Subscription, prefer: Prefer) -> Carried:
@@ -189,6 +199,7 @@ def _again(tx: Connection, actor: Actor, same: Subscription, prefer: Prefer) -> 
 
 
 def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int | None, prefer: Prefer) -> Carried:
+    mine = _mine(tx, actor)
     one = own(tx, actor, content["id"], lock=True)
     wish = _wish(tx, actor, content)
     kept = wish.authorization
@@ -196,6 +207,8 @@ def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int
         kept = opened(one)  # it is never shown, so that whoever sends back what was read can't send it
     same = (wish.digest, kept) == (one.digest, opened(one))
     status = OFF if wish.off else ACTIVE if same and one.status == ACTIVE else REQUESTED
+    if one.status == OFF != status:
+        _check_room(mine)
     shown = wish.resource | {"id": one.id, "status": status}
     written = resources.put(tx, actor.tenant, shown, patient=None, ours=True, expected=expected)
     if status != one.status or not same:
