@@ -79,7 +79,7 @@ class Entry(Struct, frozen=True):
     store under: of the URL for PUT, minted for POST and for a conditional update (`condition` set: the query after
     `Type?`; no match stores under the resource's own id, else the minted one), None for GET. `resource` (None for GET)
     carries that id, its references rewritten to ids of this tenant.
-    `named`: a conditional update's resource brought that id itself; `minted`: nobody else has it, it was made here.
+    `minted`: that id was made here, nobody else has it.
     `url` is the request's URL as received (relative), for GET. `full_url` is as received.
     """
 
@@ -95,7 +95,6 @@ class Entry(Struct, frozen=True):
     if_none_exist: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
-    named: bool = False
     minted: bool = False
 
     @property

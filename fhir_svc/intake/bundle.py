@@ -114,7 +114,6 @@ def _requested(
         if_none_exist=_text(request, "ifNoneExist"),
         if_match=_text(request, "ifMatch"),
         if_none_match=_text(request, "ifNoneMatch"),
-        named=own is not None and not target,
         minted=own is None and not reads,
     )
 

@@ -121,7 +121,8 @@ def _outside_strings(unescaped: bytes) -> bytes:
 
 def _has_lost_quotes(raw: bytes, unescaped: bytes, written: bytes) -> bool:
     """Whether fewer strings were read than stand in the text."""
-    if raw.count(b'"') == written.count(b'"') and b"\\u0022" not in raw:  # nothing but that can make up for a loss
+    # nothing but \u0022 is written back as a quote that was none, and could make up for those lost
+    if raw.count(b'"') == written.count(b'"') and b"\\u0022" not in raw:
         return False
     return _without_escapes(written).count(b'"') != unescaped.count(b'"')
 

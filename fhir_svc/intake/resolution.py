@@ -66,7 +66,7 @@ def place_of(entries: Sequence[Entry], question: str) -> str | None:
     return None
 
 
-def settle(entry: Entry, found: Mapping[str, str], faults: Faults) -> None:
+def rewrite(entry: Entry, found: Mapping[str, str], faults: Faults) -> None:
     """Rewrite the references of an entry to what was found; refuse the conditional ones to which nothing was."""
     spots = references.Spots.of(entry.resource)
     for node, question in subject.asked(entry, spots):

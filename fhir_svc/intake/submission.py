@@ -8,7 +8,7 @@ How the web uses it:
     accepted = read_bundle(body, reading)                                # POST /fhir  -> Submission | Batch
     submission = read_submit(body, reading)                              # POST /fhir/$submit
     if not submission.settled:                                           # look up submission.questions in the store
-        submission = settle(submission, {"Patient?identifier=a|b": "Patient/7", "Patient/minted": "Patient/7"}, reading)
+        submission = settle(submission, {"Patient?identifier=a|b": "Patient/7", "Patient/minted": "Patient/7"})
 
 The dicts that are read are rewritten in place: the parsed body belongs to the submission from then on.
 """
@@ -94,7 +94,6 @@ def read_single(
         if_none_exist=if_none_exist,
         if_match=if_match,
         if_none_match=if_none_match,
-        named=own is not None,
         minted=id is None and own is None,
     )
     return _accept(Kind.SINGLE, [entry], resource, type, reading, faults)
@@ -136,7 +135,7 @@ def place_of(submission: Submission, question: str) -> str | None:
     return resolution.place_of(submission.writes, question)
 
 
-def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -> Submission:  # noqa: ARG001 - the same three for every caller
+def settle(submission: Submission, found: Mapping[str, str]) -> Submission:
     """Rewrite references to what the store knows, and check that one patient is left.
 
     `found` maps a question, or an entry's `local`, to `Type/id`. A question without an answer is refused (422).
@@ -147,7 +146,7 @@ def settle(submission: Submission, found: Mapping[str, str], reading: Reading) -
         entries = tuple(resolution.adopt(entry, found.get(entry.local)) for entry in entries)
         writes = [entry for entry in entries if entry.resource is not None]
         for entry in writes:
-            resolution.settle(entry, found, faults)
+            resolution.rewrite(entry, found, faults)
         named = subject.mentions(writes, faults)
         faults.refuse()
         mentions = tuple(one._replace(key=found.get(one.key, one.key)) for one in named)
@@ -238,7 +237,7 @@ def _accept(
         warnings=tuple(faults.warnings),
     )
     is_open = asked or any(entry.condition or (entry.type == "Patient" and entry.method == "POST") for entry in writes)
-    return submission if is_open else settle(submission, {}, reading)
+    return submission if is_open else settle(submission, {})
 
 
 def _check_content(entry: Entry, reading: Reading, faults: Faults) -> None:

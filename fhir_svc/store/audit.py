@@ -127,10 +127,10 @@ def verify(tx: Connection, heads: Mapping[str, Head] | None = None) -> list[Faul
     named = set(tx.execute(select(audit.c.tenant).distinct()).scalars())
     faults: list[Fault] = []
     for tenant in sorted(named | set(now_heads) | set(heads or {})):
-        ends = [(now_heads.get(tenant, Head(0, START)), "truncated")]
+        ends = [now_heads.get(tenant, Head(0, START))]
         if heads and tenant in heads:
-            ends.append((heads[tenant], "truncated"))
-        faults.extend(_walk(tx, tenant, [end for end, _ in ends]))
+            ends.append(heads[tenant])
+        faults.extend(_walk(tx, tenant, ends))
     return faults
 
 

@@ -112,7 +112,7 @@ def _read(asked: Asked, reading: Reading, order: Sequence[int]) -> Submission:
     """Read the data as `$submit` would, and locate what is wrong with them in the Parameters."""
     try:
         submission = read_submit(asked.data, reading)
-        return submission if submission.settled else settle(submission, {}, reading)
+        return submission if submission.settled else settle(submission, {})
     except (Malformed, Unprocessable, TooLarge) as failure:
         issues = [
             structs.replace(

@@ -83,12 +83,8 @@ def reported(
     if len(orders) + len(existing) == len(writes):
         named = _patient_of(tx, tenant, next(iter(orders.values()))) or named
     # the id of a new Patient who is refused together with the order is another one each time
-    passing = submission.kind is not Kind.SUBMIT and any(map(_minted, writes))
+    passing = submission.kind is not Kind.SUBMIT and any(one.type == "Patient" and one.minted for one in writes)
     return Reported(orders, named, "" if passing else named)
-
-
-def _minted(entry: Entry) -> bool:
-    return entry.type == "Patient" and entry.url != entry.local
 
 
 def recognise(tx: Connection, tenant: str, resource: dict[str, Any], location: str) -> Stored | None:

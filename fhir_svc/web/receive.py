@@ -78,7 +78,7 @@ def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Receive
     tenant = receipt.tenant.name
     found, existing = _look_up(tx, submission, receipt)
     if not submission.settled or found:
-        submission = settle(submission, found, receipt.reading)
+        submission = settle(submission, found)
     for entry in submission.writes:
         matching.check_preconditions(tx, tenant, entry)
         matching.check_replaced(tx, tenant, entry)
@@ -137,7 +137,7 @@ def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
         match = (
             matching.one(tx, tenant, entry.type, condition, expression=matching.asked_in(entry)) if condition else None
         )
-        if entry.condition and entry.named:
+        if entry.condition and not entry.minted:
             matching.check_named(tx, tenant, entry, match)
         if match and entry.if_none_exist:
             existing[entry.index] = match

@@ -50,13 +50,13 @@ def test_references_between_entries_become_ids_wherever_they_stand(reading):
     assert first["note"][0] == {"text": URN, "authorReference": {"reference": person}}
     assert first["identifier"][0]["value"] == URN
     assert not sent.settled
-    assert settle(sent, {}, reading).subject == person
+    assert settle(sent, {}).subject == person
 
 
 def test_a_posted_patient_that_is_a_stored_one_takes_its_id_everywhere(reading):
     bundle = transaction(post(patient(), URN), post(observation({"reference": URN})), post(observation(P1)))
     sent = taken(read_bundle(bundle, reading))
-    settled = settle(sent, {"Patient/new-0": "Patient/1"}, reading)
+    settled = settle(sent, {"Patient/new-0": "Patient/1"})
     assert (settled.subject, settled.entries[0].id, settled.entries[0].resource["id"]) == ("Patient/1", "1", "1")
     assert settled.entries[1].resource["subject"]["reference"] == "Patient/1"
 

@@ -85,7 +85,7 @@ def test_a_subject_by_identifier_is_a_question_to_the_store(reading):
     sent = read_single(observation(subject), reading, type="Observation")
     assert not sent.settled
     assert sent.questions == ("Patient?identifier=urn:oid:1.2.3|A%207%7C8",)
-    settled = settle(sent, {sent.questions[0]: "Patient/77"}, reading)
+    settled = settle(sent, {sent.questions[0]: "Patient/77"})
     assert (settled.subject, settled.settled) == ("Patient/77", True)
     assert settled.entries[0].resource["subject"]["reference"] == "Patient/77"
     assert settled.entries[0].resource["subject"]["identifier"]["value"] == "A 7|8"
@@ -98,7 +98,7 @@ def test_a_question_without_an_answer_is_refused_with_its_place(reading):
     )
     sent = taken(read_bundle(bundle, reading))
     assert sent.questions == ("Patient?identifier=a|b", "Practitioner?identifier=a|c")
-    assert refused(lambda: settle(sent, {"Patient?identifier=a|b": "Patient/1"}, reading)) == [
+    assert refused(lambda: settle(sent, {"Patient?identifier=a|b": "Patient/1"})) == [
         ("reference-unresolved", "not-found", "Bundle.entry[1].resource.performer[0].reference")
     ]
 
@@ -106,7 +106,7 @@ def test_a_question_without_an_answer_is_refused_with_its_place(reading):
 def test_answers_that_mean_two_patients_are_refused(reading):
     bundle = transaction(post(observation({"reference": "Patient?identifier=a|b"})), post(observation()))
     sent = taken(read_bundle(bundle, reading))
-    found = refused(lambda: settle(sent, {"Patient?identifier=a|b": "Patient/2"}, reading))
+    found = refused(lambda: settle(sent, {"Patient?identifier=a|b": "Patient/2"}))
     assert found == [("subject-several", "business-rule", "Bundle.entry[1].resource.subject")]
 
 
@@ -117,10 +117,8 @@ def contained_subject(**more: Any) -> Json:
 def test_a_contained_patient_is_known_by_its_identifier_or_refused(reading):
     sent = read_single(contained_subject(identifier=[{"system": "s", "value": "v"}]), reading, type="Observation")
     assert sent.questions == ("Patient?identifier=s|v",)
-    assert settle(sent, {"Patient?identifier=s|v": "Patient/4"}, reading).subject == "Patient/4"
-    assert refused(lambda: settle(sent, {}, reading)) == [
-        ("reference-unresolved", "not-found", "Observation.subject.reference")
-    ]
+    assert settle(sent, {"Patient?identifier=s|v": "Patient/4"}).subject == "Patient/4"
+    assert refused(lambda: settle(sent, {})) == [("reference-unresolved", "not-found", "Observation.subject.reference")]
     assert refused(lambda: read_single(contained_subject(), reading, type="Observation")) == [
         ("subject-not-patient", "business-rule", "Observation.subject")
     ]
@@ -129,6 +127,6 @@ def test_a_contained_patient_is_known_by_its_identifier_or_refused(reading):
 def test_a_contained_patient_that_is_another_than_the_referenced_one_is_refused(reading):
     bundle = transaction(post(observation()), post(contained_subject(identifier=[{"system": "s", "value": "v"}])))
     sent = taken(read_bundle(bundle, reading))
-    assert refused(lambda: settle(sent, {"Patient?identifier=s|v": "Patient/4"}, reading)) == [
+    assert refused(lambda: settle(sent, {"Patient?identifier=s|v": "Patient/4"})) == [
         ("subject-several", "business-rule", "Bundle.entry[1].resource.subject")
     ]

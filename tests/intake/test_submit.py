@@ -111,6 +111,6 @@ def test_real_records_cut_to_the_types_we_take_are_transactions(reading, records
     later = replace(reading, at=reading.at.replace(year=2100))
     for record in records():
         record["entry"] = [one for one in record["entry"] if one["resource"]["resourceType"] in TAKEN]
-        sent = settle(taken(read_bundle(record, later)), {}, later)
+        sent = settle(taken(read_bundle(record, later)), {})
         assert len(sent.entries) == len(record["entry"])
         assert sent.subject.startswith("Patient/new-")
