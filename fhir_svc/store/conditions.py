@@ -17,6 +17,7 @@ from sqlalchemy import and_, false, func, literal, or_, select, true
 
 from fhir_svc.errors import Malformed
 from fhir_svc.store import indexing, periods
+from fhir_svc.store.asking import place, split
 from fhir_svc.store.bulk import among
 from fhir_svc.store.parameters import ALIASES, EVERYWHERE, INDEXED, PARAMETERS, Parameter
 from fhir_svc.store.tables import resources
@@ -88,7 +89,7 @@ def _asked(tenant: str, kind: str, name: str, value: str) -> _Asked:
     try:
         return _read(tenant, kind, own, modifier, value)
     except Malformed as failure:
-        raise failure.at(f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http") from None
+        raise failure.at(place(kind, name)) from None
 
 
 def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Asked:
@@ -102,7 +103,7 @@ def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Aske
     mine = and_(rows.c.tenant == tenant, rows.c.field == f"{kind}.{field}")
     if how.missing:
         return _Asked(rows=mine, absent=how.absent)
-    matching = and_(mine, or_(*(_match(parameter, one, how.target) for one in _split(value, ","))))
+    matching = and_(mine, or_(*(_match(parameter, one, how.target) for one in split(value, ","))))
     return _Asked(rows=matching, absent=how.absent, few=parameter.kind == "reference" or field in _SELECTIVE)
 
 
@@ -113,7 +114,7 @@ def _everywhere(kind: str, name: str, modifier: str, value: str) -> Any:
         return false() if _BOOLEANS[value] else true()  # every resource has both
     if modifier:
         raise _bad_modifier()
-    wanted = _split(value, ",")
+    wanted = split(value, ",")
     if name == "_id":
         return resources.c.id.in_(wanted)
     return or_(*(periods.condition(one, resources.c.updated, resources.c.updated) for one in wanted))
@@ -147,7 +148,7 @@ def _of_head(column: Any, parameter: Parameter, how: _Modifier, value: str) -> A
     if how.missing:
         return column.is_(None) if how.absent else column.is_not(None)
     read = partial(_patient, target=how.target) if parameter.kind == "reference" else _code
-    found = column.in_([one for each in _split(value, ",") if (one := read(each)) is not None])
+    found = column.in_([one for each in split(value, ",") if (one := read(each)) is not None])
     return or_(column.is_(None), ~found) if how.absent else found
 
 
@@ -173,39 +174,41 @@ def _match(parameter: Parameter, value: str, target: str) -> Any:
         return _points_to(_unescape(value), target)
     if parameter.kind == "canonical":
         url, bar, version = value.partition("|")
-        return and_(rows.c.value == url, rows.c.system == version) if bar else rows.c.value == url
+        return and_(_is(rows.c.value, url), _is(rows.c.system, version)) if bar else _is(rows.c.value, url)
     if parameter.kind == "code":
-        return rows.c.value == _code(value)
+        return _is(rows.c.value, _code(value))
     return _is_token(value)
+
+
+def _is(column: Any, text: str) -> Any:
+    """SQL for "this text stands here", in whatever form a long one is kept."""
+    found = indexing.forms(text)
+    return column.in_(found) if len(found) > 1 else column == text
 
 
 def _is_token(value: str) -> Any:
     system, bar, code = _bar(value)
     if not bar:
-        return rows.c.value == system
+        return _is(rows.c.value, system)
     if not code:
-        return rows.c.system == system
-    return and_(rows.c.value == code, rows.c.system == system)
+        return _is(rows.c.system, system)
+    return and_(_is(rows.c.value, code), _is(rows.c.system, system))
 
 
 def _points_to(text: str, target: str) -> Any:
     id_, kind = indexing.split_reference(text)
     if not kind and "://" in text and text.count("/") > 2:  # noqa: PLR2004  more than scheme and host
         *_, last_type, last_id = text.rstrip("/").split("/")
-        same = and_(rows.c.value == last_id, rows.c.system == last_type)
-        return or_(and_(rows.c.value == text, rows.c.system == ""), same)
+        same = and_(_is(rows.c.value, last_id), _is(rows.c.system, last_type))
+        return or_(and_(_is(rows.c.value, text), rows.c.system == ""), same)
     wanted = kind or target
     if kind and target and kind != target:
         return false()
-    return and_(rows.c.value == id_, rows.c.system == wanted) if wanted else rows.c.value == id_
-
-
-def _split(value: str, mark: str) -> list[str]:
-    return re.split(rf"(?<!\\){re.escape(mark)}", value)
+    return and_(_is(rows.c.value, id_), _is(rows.c.system, wanted)) if wanted else _is(rows.c.value, id_)
 
 
 def _bar(value: str) -> tuple[str, str, str]:
-    parts = [_unescape(part) for part in _split(value, "|")]
+    parts = [_unescape(part) for part in split(value, "|")]
     if len(parts) == 1:
         return parts[0], "", ""
     return parts[0], "|", "|".join(parts[1:])

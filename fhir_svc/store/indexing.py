@@ -5,11 +5,17 @@ What a resource's head row holds anyway (its status, its patient) is looked for 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fhir_svc.store.parameters import INDEXED, URGENCY
 from fhir_svc.store.periods import EVER, FOREVER, interval
+
+LONGEST: Final = 255  # bytes of a text in an index: PostgreSQL takes 2,700 in all columns of a row of it
+_KEPT: Final = 40  # characters of a longer one that are kept, for what is sorted by it
+_MARK: Final = "\x01"  # which no FHIR string holds: a stand-in equals no value
+_SHORT: Final = LONGEST // 4  # so many characters are never too long
 
 
 class Value(NamedTuple):
@@ -31,8 +37,26 @@ def values_of(resource: Mapping[str, Any]) -> set[Value]:
             element = element.get(step) if isinstance(element, dict) else None
         if element is not None:
             for one in element if isinstance(element, list) else (element,):
-                found.update(read(field, one))
+                found.update(map(_indexed, read(field, one)))
     return found
+
+
+def _indexed(value: Value) -> Value:
+    if len(value.value) <= _SHORT and len(value.system) <= _SHORT:
+        return value
+    return value._replace(value=stand_in(value.value), system=stand_in(value.system))
+
+
+def stand_in(text: str) -> str:
+    """What is kept of a text in an index: all of it, or of a long one its beginning and its SHA-256."""
+    if len(text) <= _SHORT or len(raw := text.encode("utf-8", "surrogatepass")) <= LONGEST:
+        return text
+    return f"{text[:_KEPT]}{_MARK}{hashlib.sha256(raw).hexdigest()}"
+
+
+def forms(text: str) -> set[str]:
+    """What may stand in the index for this text: what is kept of it, or all of it from before long ones were cut."""
+    return {text, stand_in(text)}
 
 
 def _token(field: str, element: Any) -> Iterator[Value]:

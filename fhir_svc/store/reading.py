@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from fhir_svc.record import Stored
-from fhir_svc.store import body
+from fhir_svc.store import body, indexing
 from fhir_svc.store.bulk import listing, named
 from fhir_svc.store.tables import resources, search, versions
 
@@ -107,8 +107,8 @@ def match_identifier(tx: Connection, tenant: str, type: str, system: str, value:
     found = select(search.c.resource).where(
         search.c.tenant == tenant,
         search.c.field == f"{type}.identifier",
-        search.c.value == value,
-        search.c.system == system,
+        search.c.value.in_(indexing.forms(value)),
+        search.c.system.in_(indexing.forms(system)),
     )
     query = current().where(resources.c.tenant == tenant, resources.c.key.in_(found)).order_by(resources.c.key)
     return stored(tx.execute(query))

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Connection, and_, case, false, func, or_, sel
 
 from fhir_svc.errors import Malformed
 from fhir_svc.record import Stored
-from fhir_svc.store import conditions, cursors, periods, reading
+from fhir_svc.store import asking, conditions, cursors, periods, reading
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.merges import everybody
@@ -41,11 +41,11 @@ def search(
     """One page of the resources that meet all `params` (repeated: all, by comma: any of them).
 
     `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. Who asks for a patient gets
-    what is known of that person under any id. Names that `PARAMETERS[type]` does not have, unusable values and foreign
-    cursors are Malformed.
+    what is known of that person under any id. Names that `PARAMETERS[type]` does not have, unusable values, more of
+    them than anybody means and foreign cursors are Malformed.
     """
-    params = [(name, _of_all_ids(tx, tenant, name, value)) for name, value in params]
-    terms = [_term(type, name) for name in (sort or "").split(",") if name]
+    params = [(name, _of_all_ids(tx, tenant, name, value)) for name, value in asking.usable(type, params)]
+    terms = [_term(type, name) for name in dict.fromkeys((sort or "").split(",")) if name]
     place = cursors.read(cursor, int, *(kind for *_, kind in terms), int) if cursor else None
     moment = from_millis(place[0]) if place else now(tx)
     wanted = and_(resources.c.created <= moment, conditions.meeting(tx.dialect.name, tenant, type, params))

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
+from sqlalchemy import update
 
 from fhir_svc.errors import Malformed
 from fhir_svc.store import patients, resources
+from fhir_svc.store.tables import search
 
 T = "north"
 LOINC = "http://loinc.org"
@@ -205,6 +209,106 @@ def test_counting_reads_no_resource(filled):
 def test_what_cannot_be_asked_is_refused(filled, params, options):
     with pytest.raises(Malformed), filled.reading() as tx:
         resources.search(tx, T, "Observation", params, count=5, **options)
+
+
+LONG = "é" + "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(120))  # nothing to compress
+NEARLY = f"{LONG[:-1]}x"
+
+
+@pytest.mark.parametrize(
+    ("element", "params", "others"),
+    [
+        (
+            {"identifier": [{"system": "urn:lab", "value": LONG}]},
+            [[("identifier", LONG)], [("identifier", f"urn:lab|{LONG}")]],
+            [[("identifier", NEARLY)], [("identifier", f"urn:other|{LONG}")], [("identifier", LONG[:-1])]],
+        ),
+        (
+            {"identifier": [{"system": f"urn:{LONG}", "value": "7"}]},
+            [[("identifier", "7")], [("identifier", f"urn:{LONG}|7")], [("identifier", f"urn:{LONG}|")]],
+            [[("identifier", f"urn:{NEARLY}|7")], [("identifier", f"urn:{NEARLY}|")]],
+        ),
+        (
+            {"code": {"coding": [{"system": f"urn:{LONG}", "code": LONG}]}},
+            [[("code", LONG)], [("code", f"urn:{LONG}|{LONG}")]],
+            [[("code", NEARLY)], [("code", f"urn:{NEARLY}|{LONG}")], [("code:not", LONG)]],
+        ),
+        (
+            {"basedOn": [{"reference": f"https://ehr.example/{LONG}/ServiceRequest/1"}]},
+            [[("based-on", f"https://ehr.example/{LONG}/ServiceRequest/1")]],
+            [[("based-on", f"https://ehr.example/{NEARLY}/ServiceRequest/1")]],
+        ),
+    ],
+)
+def test_what_is_too_long_for_an_index_is_found_by_all_of_it_and_by_nothing_else(
+    database, observation, element, params, others
+):
+    with database.transaction() as tx:
+        resources.create(tx, T, observation("long") | element, patient="p1", ours=False)
+    with database.reading() as tx:
+        assert [ids(tx, "Observation", one) for one in params] == [["long"]] * len(params)
+        assert [ids(tx, "Observation", one) for one in others] == [[]] * len(others)
+
+
+def test_a_canonical_url_may_be_as_long_as_it_likes(database):
+    form = {"resourceType": "QuestionnaireResponse", "id": "x", "questionnaire": f"urn:{LONG}|{LONG}"}
+    with database.transaction() as tx:
+        resources.create(tx, T, form, patient="p1", ours=False)
+        for asked, found in ((f"urn:{LONG}|{LONG}", ["x"]), (f"urn:{LONG}", ["x"]), (f"urn:{NEARLY}", [])):
+            assert ids(tx, "QuestionnaireResponse", [("questionnaire", asked)]) == found
+
+
+def test_a_long_identifier_is_matched_and_so_is_one_that_was_kept_whole(sqlite_database, observation):
+    long = observation("long", identifier=[{"system": "urn:lab", "value": LONG}])
+    with sqlite_database.transaction() as tx:
+        resources.create(tx, T, long, patient="p1", ours=False)
+        for _ in range(2):
+            assert [one.id for one in resources.match_identifier(tx, T, "Observation", "urn:lab", LONG)] == ["long"]
+            assert ids(tx, "Observation", [("identifier", f"urn:lab|{LONG}")]) == ["long"]
+            assert resources.match_identifier(tx, T, "Observation", "urn:lab", NEARLY) == []
+            kept_whole = update(search).where(search.c.field == "Observation.identifier").values(value=LONG)
+            assert tx.execute(kept_whole).rowcount == 1  # as it was before values were shortened
+
+
+def test_values_that_repeat_count_once(filled):
+    with filled.reading() as tx:
+        assert ids(tx, "Observation", [("patient", ",".join(["p2"] * 5000))]) == ["d"]
+        assert ids(tx, "Observation", [("identifier", ",".join(["urn:lab|x\\|1"] * 5000))]) == ["d"]
+        assert ids(tx, "Observation", [("code", "pulse")] * 5000) == ["e"]
+        assert ids(tx, "Observation", [("code", "pulse")], sort=",".join(["date", "-_id"] * 500)) == ["e"]
+
+
+def test_many_ids_may_be_asked_for_at_once(filled):
+    with filled.reading() as tx:
+        assert ids(tx, "Observation", [("_id", ",".join(["a", "c", *map(str, range(1000))]))]) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("params", "place"),
+    [
+        ([("patient", ",".join(map(str, range(101))))], "http.patient"),
+        ([("code:not", ",".join(map(str, range(1500))))], "http.code"),
+        ([("date", ",".join(f"{year:04}" for year in range(1, 500)))], "http.date"),
+        ([("_id", ",".join(map(str, range(70_000))))], "http._id"),
+        ([("code", str(one)) for one in range(31)], "http"),
+    ],
+)
+def test_more_than_anybody_means_to_ask_is_refused(filled, params, place):
+    with pytest.raises(Malformed) as refused, filled.reading() as tx:
+        resources.search(tx, T, "Observation", params, count=5)
+    assert [(one.code, one.expression) for one in refused.value.issues] == [("too-costly", place)]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [[("code", "\0")], [("patient", "p\x001")], [("_id", "a,\0")], [("identifier", "urn:lab|\0")], [("code:\0", "x")]],
+)
+def test_what_no_database_can_hold_is_not_looked_for(filled, params):
+    with pytest.raises(Malformed) as refused, filled.reading() as tx:
+        resources.search(tx, T, "Observation", params, count=5)
+    (told,) = refused.value.issues
+    assert (told.code, told.error) == ("value", "bad-search-value")
+    assert "\0" not in f"{told.text}{told.expression}"
 
 
 def test_an_identifier_matches_exactly(filled):

@@ -1,0 +1,54 @@
+"""What a search asks for, before it is looked for: each value once, and no more of them than anybody means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from fhir_svc.errors import Malformed
+from fhir_svc.store.parameters import PARAMETERS
+
+MOST_PARAMETERS: Final = 30
+MOST_VALUES: Final = 100  # of one parameter
+MOST_IDS: Final = 5000  # which cost little: each is looked up by itself
+
+
+def usable(kind: str, params: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """These parameters, each of their values once; Malformed for more than can be meant, and for what nothing can be.
+
+    Looking for many values is no fault of form, but it would keep everybody else waiting.
+    """
+    found = list(dict.fromkeys((name, _each_once(kind, name, value)) for name, value in params))
+    if len(found) > MOST_PARAMETERS:
+        raise _too_many("http", f"{MOST_PARAMETERS} parameters")
+    return found
+
+
+def _each_once(kind: str, name: str, value: str) -> str:
+    if "\0" in name or "\0" in value:
+        text = "A parameter to search by holds the character U+0000, which nothing here can hold."
+        raise Malformed(text, error="bad-search-value", code="value", expression=place(kind, name))
+    if "," not in value:
+        return value
+    values = dict.fromkeys(split(value, ","))
+    most = MOST_IDS if name == "_id" else MOST_VALUES
+    if len(values) > most:
+        raise _too_many(place(kind, name), f"{most} different values of this parameter")
+    return ",".join(values)
+
+
+def _too_many(place: str, told: str) -> Malformed:
+    text = f"At most {told} are looked for at once: search several times."
+    return Malformed(text, error="bad-search-value", code="too-costly", expression=place)
+
+
+def place(kind: str, name: str) -> str:
+    """Where in a request a search parameter stands; a name that is not known is not repeated."""
+    own = name.partition(":")[0]
+    return f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http"
+
+
+def split(value: str, mark: str) -> list[str]:
+    """The parts between such marks; one behind a backslash is part of a value."""
+    return re.split(rf"(?<!\\){re.escape(mark)}", value)
