@@ -159,9 +159,7 @@ def sweep(desk: Desk) -> None:
             subscriptions.tell(tx, tenant, id_)
     for tenant, id_ in over:
         with desk.database.transaction() as tx:
-            current = subscriptions.find(tx, tenant, id_, lock=True)
-            if current is not None:
-                subscriptions.move(tx, current, OFF)
+            subscriptions.end(tx, tenant, id_)
 
 
 def seal_old(desk: Desk) -> None:

@@ -95,12 +95,16 @@ def sent(tx: Connection, one: Subscription, *, delivered: int) -> None:
 def move(tx: Connection, one: Subscription, status: str, *, reason: str | None = None) -> None:
     """Bring a subscription and the resource that shows it into another state; the caller holds its lock."""
     change(tx, one.tenant, one.id, status=status, reason=reason)
-    shown = resources.read(tx, one.tenant, SUBSCRIPTION, one.id)
+    _show(tx, one.tenant, one.id, status, reason)
+
+
+def _show(tx: Connection, tenant: str, subscription: str, status: str, reason: str | None) -> None:
+    shown = resources.read(tx, tenant, SUBSCRIPTION, subscription)
     if shown is not None:
         content = {name: value for name, value in shown.content.items() if name != "error"} | {"status": status}
         if reason is not None:
             content["error"] = reason
-        resources.put(tx, one.tenant, content, patient=None, ours=True)
+        resources.put(tx, tenant, content, patient=None, ours=True)
 
 
 def remove(tx: Connection, tenant: str, subscription: str) -> None:
@@ -174,8 +178,19 @@ def kept_in_clear(tx: Connection, mark: str) -> list[tuple[str, str]]:
 
 def ended(tx: Connection) -> list[tuple[str, str]]:
     """Give tenant and id of the subscriptions whose end has passed and that are not off yet."""
-    over = (subscriptions.c.status != OFF, subscriptions.c.ends <= clock())
-    return [(row.tenant, row.id) for row in tx.execute(select(subscriptions.c.tenant, subscriptions.c.id).where(*over))]
+    query = select(subscriptions.c.tenant, subscriptions.c.id).where(*_over())
+    return [(row.tenant, row.id) for row in tx.execute(query)]
+
+
+def end(tx: Connection, tenant: str, subscription: str) -> None:
+    """Turn a subscription off if its end has passed now, whatever was found before."""
+    over = update(subscriptions).where(*_this(tenant, subscription), *_over()).values(status=OFF, reason=None)
+    if tx.execute(over.returning(subscriptions.c.id)).one_or_none() is not None:
+        _show(tx, tenant, subscription, OFF, None)
+
+
+def _over() -> tuple[Any, Any]:
+    return subscriptions.c.status != OFF, subscriptions.c.ends <= clock()
 
 
 def _this(tenant: str, subscription: str) -> tuple[Any, Any]:

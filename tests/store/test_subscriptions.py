@@ -166,3 +166,24 @@ def test_what_is_removed_takes_its_events_along(database):
         left = tx.exec_driver_sql("SELECT count(*) FROM subscription_events").scalar_one()
         assert (subscriptions.find(tx, T, "s1"), left) == (None, 1)
         assert [one.id for one in subscriptions.of_client(tx, T, "c1")] == ["s2"]
+
+
+def test_what_is_put_off_while_it_is_turned_off_stays_on(database):
+    """The client's update holds the row; turning off waits for it, then looks again."""
+    past, future = datetime(2001, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+    add(database, make("s1", ends=past), make("s2", ends=past))
+
+    def turn_off():
+        with database.transaction() as tx:
+            subscriptions.end(tx, T, "s1")
+            subscriptions.end(tx, T, "s2")
+
+    with database.transaction() as tx:
+        assert subscriptions.ended(tx) == [(T, "s1"), (T, "s2")]
+        subscriptions.change(tx, T, "s1", ends=future)
+        sweeper = threading.Thread(target=turn_off)
+        sweeper.start()
+    sweeper.join()
+    with database.reading() as tx:
+        assert [subscriptions.find(tx, T, id_).status for id_ in ("s1", "s2")] == ["active", "off"]
+        assert subscriptions.ended(tx) == []

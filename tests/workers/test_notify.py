@@ -206,6 +206,35 @@ def test_what_has_ended_is_off_and_hears_nothing(house, desk, receiver):
     assert (house.find().status, house.shown()["status"]) == ("off", "off")
 
 
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [("ends = 253402300799000", "active"), ("ends = NULL", "active"), ("status = 'off'", "off")],
+    ids=["later", "never", "off"],
+)
+def test_what_is_changed_while_the_ended_are_swept_stays_as_it_was_asked_for(
+    house, desk, receiver, monkeypatch, change, status
+):
+    house.subscribe()
+    house.work(desk)
+    with house.database.transaction() as tx:
+        tx.execute(text("UPDATE subscriptions SET ends = 1"))
+    find_ended, version = subscriptions.ended, house.shown()["meta"]["versionId"]
+
+    def found_a_moment_ago(_):
+        with house.database.transaction() as tx:
+            found = find_ended(tx)
+            tx.execute(text(f"UPDATE subscriptions SET {change}"))  # noqa: S608 - the client's PUT, of this table alone
+        return found
+
+    monkeypatch.setattr(subscriptions, "ended", found_a_moment_ago)
+    notify.sweep(desk)
+    assert house.find().status == status
+    assert house.shown()["meta"]["versionId"] == version
+    house.publish("o1")
+    house.work(desk)
+    assert receiver.kinds() == ["handshake", "event-notification"][: 2 if status == "active" else 1]
+
+
 def test_a_revoked_client_is_told_nothing_more(house, desk, receiver):
     house.subscribe()
     with house.database.transaction() as tx:
