@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fhir_svc.auth import oauth, sessions
 from fhir_svc.auth.actor import Actor
@@ -22,6 +23,7 @@ from fhir_svc.web import (
     headers,
     inbox,
     login,
+    negotiation,
     observability,
     operations,
     outcomes,
@@ -30,7 +32,7 @@ from fhir_svc.web import (
     subscriptions,
     token,
 )
-from fhir_svc.web.limits import price
+from fhir_svc.web.limits import price, whereabouts
 from fhir_svc.web.origin import refuse_foreign
 from fhir_svc.web.rights import TypeName
 from fhir_svc.web.services import EXTENSION, Services, build, services
@@ -72,10 +74,14 @@ def create_app(settings: Settings, *, database: Database | None = None, built: S
     app.config["PROPAGATE_EXCEPTIONS"] = False  # every failure is answered by the one handler
     app.url_map.converters["type"] = TypeName
     app.extensions[EXTENSION] = build(settings, database, like=built)
+    if settings.trusted_proxies:  # the address alone: scheme and host are those of the base URL, whatever a proxy says
+        known = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
+        app.wsgi_app = known  # type: ignore[method-assign]  # as Flask wants it
     observability.register(app)
     headers.register(app, settings)
     outcomes.register(app)
     app.before_request(_admit)
+    negotiation.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
@@ -117,7 +123,7 @@ def _charge(given: Services) -> None:
     if request.path in UNLIMITED:
         return
     purse, weight = price(request.method, request.path)
-    caller = f"{g.actor.role}:{g.actor.id}" if g.actor else f"at:{request.remote_addr}"
+    caller = f"{g.actor.role}:{g.actor.id}" if g.actor else f"at:{whereabouts(request.remote_addr)}"
     g.spent = given.budgets.spend(caller, purse, weight, time.monotonic())
     if not g.spent.allowed:
         raise TooManyRequests(

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from flask import request
+from flask import Flask, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
 from fhir_svc.errors import Malformed, NotAcceptable, TooLarge, UnsupportedMediaType
+from fhir_svc.store import audit, resources
+from fhir_svc.web.headers import CORS_TAKES
 
 READ: Final = frozenset({"application/fhir+json", "application/json"})
 FORMATS: Final = frozenset({"json", "application/json", "application/fhir+json"})
 VERSION: Final = re.compile(r'(?:W/)?"(\d{1,9})"|(\d{1,9})')
 RELEASE: Final = ("4.0", "4.0.1")
 FORM: Final = "application/x-www-form-urlencoded"
+NUL: Final = "\0"
+STEERING: Final = frozenset({"_count", "_format", "_page", "_pretty", "_since", "_sort", "_summary"})
+FIELDS: Final = frozenset({"username", "password"})
+NAMES: Final = STEERING | FIELDS | audit.PARAMETERS | frozenset().union(*resources.PARAMETERS.values())
+HEADERS: Final = frozenset(CORS_TAKES.split(", "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,42 @@ class Prefer:
     returns: str | None = None
     strict: bool = False
     respond_async: bool = False
+
+
+class Holdable(Request):
+    """A request whose form, whenever it is read, holds nothing that PostgreSQL can't."""
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        _refuse_nul(self.form.items(multi=True))
+
+
+def register(app: Flask) -> None:
+    """Refuse U+0000 on every way into the app but FHIR JSON, which is read without it anyway."""
+    app.request_class = Holdable
+    app.before_request(refuse_nul)
+
+
+def refuse_nul() -> None:
+    """Malformed for U+0000 in the address or in a header: no id, no value and no name holds it, PostgreSQL can't."""
+    if NUL in request.path:
+        raise _unholdable("http")
+    if b"%00" in request.query_string or b"\0" in request.query_string:
+        _refuse_nul(request.args.items(multi=True))
+    for name, value in request.headers.items():
+        if NUL in value:
+            raise _unholdable(f"http.{name}" if name in HEADERS else "http")
+
+
+def _refuse_nul(params: Iterable[tuple[str, str]]) -> None:
+    for name, value in params:
+        if NUL in name or NUL in value:
+            own = name.partition(":")[0]
+            raise _unholdable(f"http.{own}" if own in NAMES else "http")
+
+
+def _unholdable(place: str) -> Malformed:
+    return Malformed("Leave out the character U+0000.", error="value-invalid", code="value", expression=place)
 
 
 def version_number(text: str) -> int | None:
