@@ -187,6 +187,10 @@ class Unavailable(FhirSvcError):  # noqa: N818 - says how things are
         self.retry_after = retry_after
 
 
+class Collided(Unavailable):
+    """503: two waited for each other and this one gave way. Nothing of it was done, and at once it may go well."""
+
+
 class Broken(FhirSvcError):  # noqa: N818 - says how things are
     """500: will not work however often it is tried. A worker quarantines at once; `error` names why."""
 

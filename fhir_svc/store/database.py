@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 
-from fhir_svc.errors import Broken, Conflict, FhirSvcError, Unavailable
+from fhir_svc.errors import Broken, Collided, Conflict, FhirSvcError, Unavailable
 from fhir_svc.store.clock import now
 from fhir_svc.store.schema import HEAD, upgrade
 
@@ -25,6 +25,7 @@ __all__ = ["Connection", "Database", "now"]
 
 PATIENCE = 10.0  # seconds a writer waits for its turn before it says "not now"
 _NO_STORE = ("disk is full", "readonly database", "read-only", "disk i/o error", "no space left")
+_COLLISIONS = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL may lose committed transactions on power loss
@@ -239,6 +240,8 @@ def _unavailable(error: exc.DBAPIError) -> Unavailable:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state.startswith("53100") or any(words in str(error.orig).lower() for words in _NO_STORE):
         return Unavailable("The database can't store anything now.", code="no-store")
+    if state in _COLLISIONS:
+        return Collided("The database is busy.", retry_after=1)
     if state.startswith("40") or state in {"55P03", "57014"} or "locked" in str(error.orig):
         return Unavailable("The database is busy.", retry_after=1)
     return Unavailable("The database doesn't answer.")

@@ -1,8 +1,10 @@
-"""Around the intake transaction: the same request again gets the same answer, and the audit is written last."""
+"""Around the intake transaction: collisions are tried again, a copy gets the same answer, the audit comes last."""
 
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +16,8 @@ from flask import Response, g, request
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told
-from fhir_svc.errors import Malformed, NotFound, Rejected
-from fhir_svc.store import submissions, tenants
+from fhir_svc.errors import Collided, Malformed, NotFound, Rejected
+from fhir_svc.store import resources, submissions, tenants
 from fhir_svc.store.database import Connection
 from fhir_svc.store.ids import new_id
 from fhir_svc.store.submissions import Answer
@@ -30,6 +32,8 @@ from fhir_svc.web.wire import fhir
 
 LONGEST_KEY: Final = 255
 AFTER: Final = "2"  # seconds after which an unfinished evaluation is worth asking for again
+TRIES: Final = 3
+PAUSE: Final = 0.05  # seconds at most between two of them
 
 
 class Again(Enum):
@@ -96,6 +100,20 @@ def _bases(tenant: Tenant, given: Services) -> tuple[str, ...]:
     return (given.settings.fhir_base, tenant.ehr_base)
 
 
+def patiently(take: Callable[[], Response]) -> Response:
+    """Take a request in; whatever collided with another one is undone by then, and is taken in anew a few times.
+
+    `take` reads the bytes again: what was read of them is rewritten when it is carried out.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return take()
+        except Collided:
+            g.collided = True
+            time.sleep(random.uniform(0, PAUSE))  # noqa: S311 - nobody gains by guessing it
+    return take()
+
+
 def accept(
     raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried], again: Again = Again.NEVER
 ) -> Response:
@@ -108,6 +126,8 @@ def accept(
     keys = _keys(raw, fresh=request.method == "PUT" or again is Again.ALWAYS)
     try:
         with given.database.transaction() as tx:
+            if g.get("collided"):
+                resources.exclusive(tx, actor.tenant, "collided")  # one after the other: these meet no more
             answer, free = _known(tx, actor, keys)
             by_content = answer is not None and keys.given not in set(keys.names) - set(free)
             undone = _undone(tx, carry_out) if by_content and again is Again.IF_UNDONE else None

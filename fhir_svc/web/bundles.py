@@ -21,7 +21,7 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import artefact_reads, histories, negotiation, replies, searching
-from fhir_svc.web.accept import Again, Carried, accept, news, receipt, told
+from fhir_svc.web.accept import Again, Carried, accept, news, patiently, receipt, told
 from fhir_svc.web.negotiation import Prefer, version_number
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
@@ -35,8 +35,11 @@ Entries = dict[int, dict[str, Any]]
 
 def take(actor: Actor) -> Response:
     """Carry out the Bundle of this request."""
-    raw = negotiation.body(BYTE_LIMIT)
-    prefer = negotiation.prefer()
+    raw, prefer = negotiation.body(BYTE_LIMIT), negotiation.prefer()
+    return patiently(lambda: _take(actor, raw, prefer))
+
+
+def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
     got = receipt(actor, services())
     taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT, root="Bundle"), got.reading)
     if isinstance(taken, Batch):

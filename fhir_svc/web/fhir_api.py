@@ -16,7 +16,7 @@ from fhir_svc.record import Stored
 from fhir_svc.store import audit, patients, resources, submissions
 from fhir_svc.store.database import Connection
 from fhir_svc.web import artefact_reads, bundles, histories, negotiation, replies, searching, trail
-from fhir_svc.web.accept import AFTER, Carried, accept, receipt, told
+from fhir_svc.web.accept import AFTER, Carried, accept, patiently, receipt, told
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.receive import Receipt, receive
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, caller, check, methods, served
@@ -218,20 +218,23 @@ def _take_one(
     condition: str | None = None,
     if_none_exist: str | None = None,
 ) -> Response:
-    raw = negotiation.body(BYTE_LIMIT)
-    prefer = negotiation.prefer()
-    got = receipt(actor, services())
-    submission = read_single(
-        parse.read_json(raw, limit=BYTE_LIMIT, root=kind),
-        got.reading,
-        type=kind,
-        id=resource_id,
-        condition=condition,
-        if_none_exist=if_none_exist,
-        if_match=request.headers.get("If-Match"),
-        if_none_match=request.headers.get("If-None-Match"),
-    )
-    return accept(raw, prefer, lambda tx: _carry_out(tx, submission, got, act, prefer))
+    raw, prefer = negotiation.body(BYTE_LIMIT), negotiation.prefer()
+
+    def take() -> Response:
+        got = receipt(actor, services())
+        submission = read_single(
+            parse.read_json(raw, limit=BYTE_LIMIT, root=kind),
+            got.reading,
+            type=kind,
+            id=resource_id,
+            condition=condition,
+            if_none_exist=if_none_exist,
+            if_match=request.headers.get("If-Match"),
+            if_none_match=request.headers.get("If-None-Match"),
+        )
+        return accept(raw, prefer, lambda tx: _carry_out(tx, submission, got, act, prefer))
+
+    return patiently(take)
 
 
 def _carry_out(tx: Connection, submission: Submission, got: Receipt, act: str, prefer: Prefer) -> Carried:

@@ -22,8 +22,9 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import dry_run, negotiation, replies, trail
-from fhir_svc.web.accept import Carried, accept, news, receipt, told, whose
+from fhir_svc.web.accept import Carried, accept, news, patiently, receipt, told, whose
 from fhir_svc.web.bundles import again, check_entries
+from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
 from fhir_svc.web.rights import caller, check, served
@@ -45,13 +46,17 @@ def understand() -> None:
 def submit() -> Response:
     """Take what the service uses of a whole record, under the EHR's own ids, and list what became of each entry."""
     actor = caller()
-    raw = negotiation.body(SUBMIT_BYTE_LIMIT)
+    raw, prefer = negotiation.body(SUBMIT_BYTE_LIMIT), negotiation.prefer()
+    return patiently(lambda: _take(actor, raw, prefer))
+
+
+def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
     got = receipt(actor, services())
     submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle"), got.reading)
     check_entries(actor, submission)
     if not submission.entries and actor.role is not Role.SYSTEM:
         raise Forbidden("Your role may not do this.")
-    return accept(raw, negotiation.prefer(), lambda tx: _submit(tx, submission, got), again(submission))
+    return accept(raw, prefer, lambda tx: _submit(tx, submission, got), again(submission))
 
 
 def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
