@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     issuer: str | None = Field(None, description="`iss` of an outside authorization server whose tokens are taken")
     issuer_jwks_url: str | None = Field(None, description="https address of that server's public keys")
     cors_origins: tuple[str, ...] = Field((), description="origins that browsers may call from, comma-separated")
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="proxies in front, each of which adds whom it answers to `X-Forwarded-For`"
+    )
     rate_per_second: float = Field(200.0, gt=0, description="budget of one client in one process, in requests")
     rate_burst: float = Field(1000.0, gt=0, description="how much of that budget may be spent at once")
     events_kept_days: int = Field(30, ge=1, le=3650, description="days for which `$events` shows delivered events")

@@ -47,3 +47,11 @@ def test_our_containers_run_without_root_and_without_capabilities() -> None:
     for service in OURS.values():
         assert service["cap_drop"] == ["ALL"]
         assert service["read_only"] is True
+
+
+def test_the_address_of_a_caller_is_taken_from_the_one_proxy_that_the_readme_shows() -> None:
+    shown = (DOCKER / "README.md").read_text(encoding="utf-8")
+
+    assert OURS["web"]["environment"]["FHIR_SVC_TRUSTED_PROXIES"] == "1"
+    assert shown.count("proxy_pass ") == shown.count("proxy_set_header X-Forwarded-For $remote_addr;") == 1
+    assert all(port.startswith("127.0.0.1:") for port in OURS["web"]["ports"])

@@ -1,33 +1,54 @@
 """How much one client may ask of one process: a token bucket for each client, and a second one for submissions.
 
 What may carry a red flag is never starved: submissions draw on a bucket of their own, which no search, poll or dry run
-can empty. The budgets are per process and start full; the installation divides its budget by its processes.
+can empty; so do those who come for a token or to log in. Whoever has not proved who they are pays for their address:
+a name that they only give is charged with nothing, or a stranger could empty the purse of whom they name.
+The budgets are per process and start full; the installation divides its budget by its processes.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
 from typing import Final
 
+from fhir_svc.intake.accepted import TAKEN
+
 MOST_CLIENTS: Final = 10_000  # forgotten, oldest first, so that invented names can't fill the memory
 
+ONE_SITE: Final = 64  # bits of an IPv6 address that are the same in all of one caller's
 
 # What a request weighs: a check or a search costs more than a read.
 WEIGHTS: Final = (("$evaluate", 2.0), ("$validate", 5.0), ("_search", 2.0), ("_history", 2.0))
-SUBMISSIONS: Final = frozenset({"/fhir", "/fhir/$submit"})
-SUBMITTED: Final = ("/fhir/QuestionnaireResponse", "/fhir/Communication", "/fhir/Observation")
+BUNDLES: Final = frozenset({"/fhir", "/fhir/$submit"})
+WRITTEN: Final = re.compile(r"/fhir/([A-Za-z]+)(?:/[^/$_][^/$]*)?")
+DOORS: Final = {"/auth/token": "token", "/login": "login"}
 
 
 def price(method: str, path: str) -> tuple[str, float]:
     """Give the purse that a request is paid from, and its weight."""
     path = path.rstrip("/")
-    if method in {"POST", "PUT"} and "$" not in path.removesuffix("$submit") and not path.endswith("_search"):
-        may_carry_red_flag = path in SUBMISSIONS or path.startswith(SUBMITTED)
-        return ("submissions" if may_carry_red_flag else "general"), 1.0
+    if path in DOORS:
+        return DOORS[path], 1.0
+    written = WRITTEN.fullmatch(path)
+    if method in {"POST", "PUT"} and (path in BUNDLES or (written is not None and written[1] in TAKEN)):
+        return "submissions", 1.0
     return "general", next((weight for part, weight in WEIGHTS if part in path), 1.0)
+
+
+def whereabouts(address: str | None) -> str:
+    """Give what callers who have not proved who they are share a purse by: the address, of IPv6 its network."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> ONE_SITE << ONE_SITE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ def test_origins_are_a_list_with_commas():
         ({"FHIR_SVC_DEMO": "true", "FHIR_SVC_BASE_URL": "https://secret.example"}, "demo"),
         ({"FHIR_SVC_ISSUER": "https://secret.example"}, "issuer_jwks_url"),
         ({"FHIR_SVC_LOG_LEVEL": "secret"}, "FHIR_SVC_LOG_LEVEL"),
+        ({"FHIR_SVC_TRUSTED_PROXIES": "-1"}, "FHIR_SVC_TRUSTED_PROXIES"),
+        ({"FHIR_SVC_TRUSTED_PROXIES": "secret"}, "FHIR_SVC_TRUSTED_PROXIES"),
         ({"FHIR_SVC_AUDIT_KEY_FILE": "/no/such/secret"}, "FHIR_SVC_AUDIT_KEY_FILE"),
     ],
 )

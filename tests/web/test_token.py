@@ -16,7 +16,7 @@ from tests.web.cast import CLIENT_KEY, EVERYTHING, PUBLIC, RSA_KEY, assertion
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def ask(house, token, *, scope="system/Observation.cruds", **changes):
+def ask(house, token, *, scope="system/Observation.cruds", forwarded=None, **changes):
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": TYPE,
@@ -24,7 +24,9 @@ def ask(house, token, *, scope="system/Observation.cruds", **changes):
         "scope": scope,
     } | changes
     return house.app.test_client().post(
-        "/auth/token", data={name: value for name, value in form.items() if value is not None}
+        "/auth/token",
+        data={name: value for name, value in form.items() if value is not None},
+        headers={"X-Forwarded-For": forwarded} if forwarded else {},
     )
 
 
