@@ -14,6 +14,7 @@ from fhir_svc.auth.audit_event import Told, patient_hash
 from fhir_svc.errors import Issue, Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, resources
+from fhir_svc.store.asking import usable
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import INDEXED
 from fhir_svc.web import artefact_reads, trail
@@ -52,7 +53,7 @@ def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services
         return Asked(sought, summary == "count" or sought.count == 0, ())
     supported = _supported(kind)
     wanted = tuple((name, value) for name, value in params if name not in CONTROLS | SILENT)
-    known = tuple((name, value) for name, value in wanted if name.partition(":")[0] in supported)
+    known = [(name, value) for name, value in wanted if name.partition(":")[0] in supported]
     ignored = [name for name, _ in wanted if name.partition(":")[0] not in supported]
     if summary not in {"count", "false"}:
         ignored.append("_summary")
@@ -64,7 +65,7 @@ def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services
             expression="http",
         )
     count = count_of(steering.get("_count"))
-    sought = Sought(actor.tenant, kind, known, steering.get("_sort"), count)
+    sought = Sought(actor.tenant, kind, tuple(usable(kind, known)), steering.get("_sort"), count)
     return Asked(sought, summary == "count" or count == 0, tuple(dict.fromkeys(ignored)))
 
 
@@ -98,11 +99,15 @@ def count_of(text: str | None, usual: int = USUAL_COUNT) -> int:
 
 
 def run(asked: Asked, actor: Actor, given: Services) -> Page:
-    """Carry the search out and leave its AuditEvent (artefacts hold no patient's data and leave none)."""
+    """Carry the search out and leave its AuditEvent (artefacts hold no patient's data and leave none).
+
+    However long it takes, nobody who writes waits for it; without its AuditEvent nothing of it is shown.
+    """
     if asked.sought.kind in ARTEFACTS:
         return artefact_reads.search(given.knowledge, asked.sought)
-    with given.database.transaction() as tx:
+    with given.database.reading() as tx:
         page = page_of(tx, asked)
+    with given.database.transaction() as tx:
         trail.leave(tx, Told("search-type", targets=(asked.sought.kind,)), actor)
     return page
 

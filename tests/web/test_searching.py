@@ -2,6 +2,9 @@
 
 import pytest
 
+from fhir_svc.errors import Unavailable
+from fhir_svc.store import audit, resources
+from fhir_svc.store import database as database_module
 from tests.web.cast import codes, intake_form, observation, transaction
 
 
@@ -162,3 +165,68 @@ def test_the_self_link_of_a_later_page_leads_to_that_page(stocked):
     assert self_of(stocked.call("GET", "/fhir/Observation?_summary=count").json) == "/fhir/Observation?_summary=count"
     only = self_of(stocked.call("GET", "/fhir/Observation?_summary=count&patient=p1").json)
     assert "entry" not in stocked.call("GET", only).json
+
+
+POSTED = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(("path", "looks"), [("/fhir/Observation?_id=o1", "search")])
+def test_while_somebody_looks_others_can_write(house, monkeypatch, path, looks):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    look, wrote = getattr(resources, looks), []
+
+    def looking(*args, **more):
+        with monkeypatch.context() as hasty:
+            hasty.setattr(database_module, "PATIENCE", 5.0)  # a writer's turn that nobody holds comes at once
+            with house.database.transaction() as tx:
+                resources.create(tx, "north", observation(id="o2"), patient="p1", ours=False)
+                wrote.append(path)
+        return look(*args, **more)
+
+    monkeypatch.setattr(resources, looks, looking)
+    answer = house.call("GET", path)
+    assert (answer.status_code, answer.json["total"], wrote) == (200, 1, [path])
+
+
+@pytest.mark.parametrize(
+    "path", ["/fhir/Observation?patient=p1", "/fhir/Observation/o1/_history", "/fhir/Observation/o1"]
+)
+def test_what_the_audit_cannot_tell_of_is_not_shown(house, monkeypatch, path):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    assert house.call("GET", path).status_code == 200
+
+    def full(*_):
+        raise Unavailable("The database can't store anything now.", code="no-store")
+
+    monkeypatch.setattr(audit, "record", full)
+    answer = house.call("GET", path)
+    assert (answer.status_code, codes(answer)) == (503, ["unavailable"])
+
+
+@pytest.mark.parametrize("how", ["address", "form", "batch"])
+@pytest.mark.parametrize(
+    ("kind", "query", "place"),
+    [
+        ("Observation", "code=" + ",".join(map(str, range(101))), "http.code"),
+        ("Observation", "&".join(f"code={one}" for one in range(31)), "http"),
+        ("Questionnaire", "url=" + ",".join(map(str, range(101))), "http"),
+    ],
+)
+def test_a_search_for_more_than_anybody_means_is_refused_however_it_is_sent(stocked, how, kind, query, place):
+    if how == "batch":
+        body = transaction(("GET", f"{kind}?{query}", None), kind="batch")
+        response = stocked.call("POST", "/fhir", body).json["entry"][0]["response"]
+        assert response["status"].startswith("400")
+        (issue,), place = response["outcome"]["issue"], "Bundle.entry[0].request.url"
+    elif how == "form":
+        (issue,) = stocked.call("POST", f"/fhir/{kind}/_search", query, headers=POSTED).json["issue"]
+    else:
+        (issue,) = stocked.call("GET", f"/fhir/{kind}?{query}").json["issue"]
+    assert (issue["code"], issue["expression"]) == ("too-costly", [place])
+
+
+def test_a_value_that_is_repeated_is_looked_for_once_and_its_page_links_stay_short(stocked):
+    query = "_count=5&patient=" + ",".join(["p1"] * 20_000)
+    found = stocked.call("POST", "/fhir/Observation/_search", query, headers=POSTED).json
+    assert (found["total"], len(found["entry"])) == (12, 5)
+    assert all(len(link["url"]) < 1000 for link in found["link"])
