@@ -1,6 +1,7 @@
 """Requests at random against the real server on a real socket: no server error, no page, no silence, no growth.
 
-Usage: `python -m tests.bench fuzz [REQUESTS [SEED]]`. Each seed asks otherwise; the default is 10,000 requests, seed 1.
+Usage: `python -m tests.bench fuzz [postgresql] [REQUESTS [SEED]]`. Each seed asks otherwise; the default is 10,000
+requests, seed 1, on SQLite.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from fhir_svc.app import create_app
 from fhir_svc.store.database import Database
-from fhir_svc.web.services import build
+from tests import postgres
 from tests.ports import free_port
-from tests.web.cast import make_house, make_settings, prepare
+from tests.web.cast import House, make_settings, prepare
 from tests.web.fuzzing import Answer, Ask, asks, fault
 from tests.web.hospital import Hospital
 
+POSTGRESQL = "postgresql"
 REQUESTS = 10_000
 WARM = 1_000  # requests after which memory should grow no more
 GROWTH = 30.0  # MB that it may grow nevertheless: the database has caches of its own
@@ -150,16 +153,16 @@ def attack(run: Run, requests: int, number: int) -> None:
 
 def main() -> int:
     """Run, print what came of it, and fail where something did."""
-    requests, number = (int(word) for word in [*sys.argv[2:4], *[str(REQUESTS), "1"][len(sys.argv[2:4]) :]])
-    with tempfile.TemporaryDirectory() as name:
+    words = [word for word in sys.argv[2:] if word != POSTGRESQL]
+    requests, number = (int(word) for word in [*words, *[str(REQUESTS), "1"][len(words) :]])
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        template = folder / "template.db"
-        database = Database(f"sqlite:///{template}")
+        url = f"sqlite:///{folder / 'fuzz.db'}"
+        if POSTGRESQL in sys.argv:
+            url = stack.enter_context(postgres.server(postgres.programs()))
+        database = Database(url)
         prepare(database)
-        database.dispose()
-        house = make_house(
-            template, build(make_settings(f"sqlite:///{template}")), folder, rate_burst="1e9", log_level="error"
-        )
+        house = House(create_app(make_settings(url, rate_burst="1e9", log_level="error"), database=database), database)
         hospital = Hospital(house)
         hospital.fill()
         begun = time.monotonic()
