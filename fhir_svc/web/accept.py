@@ -22,7 +22,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.ids import new_id
 from fhir_svc.store.submissions import Answer
 from fhir_svc.store.tenants import Tenant
-from fhir_svc.web import own_orders, trail
+from fhir_svc.web import own_orders, replies, trail
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received
@@ -140,6 +140,7 @@ def accept(
                 for name in free:
                     submissions.remember(tx, actor.tenant, actor.id, name, answer)
                 trail.leave(tx, Told("replay"), actor)
+                answer = replies.remembered(answer, actor)
     except ChangedElsewhere as change:
         with given.database.transaction() as tx:
             own_orders.ask_for_review(tx, actor, change)

@@ -130,10 +130,8 @@ def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer, 
     entries: Entries = {}
     warnings = replies.warned(received)
     for done in received.done:
-        resource = None
-        if prefer.returns == "representation":
-            resource = msgspec.Raw(replies.served(tx, got.tenant.name, done))
-        entries[done.entry.index] = replies.entry(done, received, base, warnings.get(done.entry.location, ()), resource)
+        content = replies.served(tx, got, done) if prefer.returns == "representation" else None
+        entries[done.entry.index] = replies.entry(done, received, base, warnings.get(done.entry.location, ()), content)
     for entry in received.submission.entries:
         if entry.method == "GET":
             entries[entry.index] = _got(tx, entry, got)

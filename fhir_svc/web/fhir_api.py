@@ -140,7 +140,7 @@ def how_it_went(key: str) -> Response:
         waiting = [one for one in found if _waits(tx, actor.tenant, one)]
     if waiting:
         return fhir(None, 202, {"Retry-After": AFTER, "X-Progress": "being evaluated"})
-    return fhir(answer.body or None, 200, answer.headers)
+    return fhir(replies.remembered(answer, actor).body or None, 200, answer.headers)
 
 
 def _waits(tx: Connection, tenant: str, guidance: str) -> bool:
@@ -239,5 +239,5 @@ def _take_one(
 
 def _carry_out(tx: Connection, submission: Submission, got: Receipt, act: str, prefer: Prefer) -> Carried:
     received = receive(tx, submission, got)
-    answer = replies.single(tx, received, services().settings.fhir_base, prefer, got.tenant.name)
+    answer = replies.single(tx, received, services().settings.fhir_base, prefer, got)
     return Carried(answer, told("create" if received.done[0].created else act, [received]), got.submission)

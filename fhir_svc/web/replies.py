@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
+from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import FhirSvcError, Issue
 from fhir_svc.store import body, resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome, refusal
-from fhir_svc.web.receive import Done, Received
+from fhir_svc.web.receive import Done, Receipt, Received
+from fhir_svc.web.rights import insufficient_scope, may
 from fhir_svc.web.wire import encode, instant, version_headers
 
+CREATED: Final = 201
+READING: Final = "rs"
+WRITING: Final = "cu"
 PHRASES: Final = {
     200: "200 OK",
     201: "201 Created",
@@ -70,7 +76,7 @@ def notes(done: Done, guidance: str | None, warnings: Sequence[Issue] = ()) -> l
     return [Issue("informational", told[0], text, done.entry.location, "information"), *warnings]
 
 
-def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant: str) -> Answer:
+def single(tx: Connection, received: Received, base: str, prefer: Prefer, got: Receipt) -> Answer:
     """Answer a create or an update."""
     done = received.done[0]
     headers = version_headers(done.version, done.updated) | monitor(base, [received.guidance])
@@ -80,22 +86,25 @@ def single(tx: Connection, received: Received, base: str, prefer: Prefer, tenant
     elif prefer.returns == "OperationOutcome" or (done.late and prefer.returns is None):  # not what a read gives
         content = encode(outcome(notes(done, received.guidance, received.submission.warnings)))
     else:
-        content = served(tx, tenant, done)
+        content = served(tx, got, done) or b""
     return Answer(201 if done.created else 200, headers, content)
 
 
-def served(tx: Connection, tenant: str, done: Done) -> bytes:
-    """Give the bytes that a read of this entry's version gives."""
+def served(tx: Connection, got: Receipt, done: Done) -> bytes | None:
+    """Give the bytes that a read of this entry's version gives; None to whom may not read what they did not send."""
+    sent = not done.ours and (done.created or done.entry.if_none_exist is None)
+    if not sent and not may(got.actor, done.type, READING):
+        return None
     if done.changed and not done.ours and done.entry.resource is not None:
         return body.served(
             done.entry.resource, done.version, body.instant(done.updated)
         )  # what was just written, not read again
-    stored = resources.vread(tx, tenant, done.type, done.id, done.version)
-    return stored.body if stored else b""
+    stored = resources.vread(tx, got.tenant.name, done.type, done.id, done.version)
+    return stored.body if stored else None
 
 
 def entry(
-    done: Done, received: Received, base: str, warnings: Sequence[Issue], resource: msgspec.Raw | None = None
+    done: Done, received: Received, base: str, warnings: Sequence[Issue], content: bytes | None = None
 ) -> dict[str, Any]:
     """Write the response entry of one entry of a Bundle; `warnings` are its own."""
     response = {
@@ -106,8 +115,8 @@ def entry(
         "outcome": outcome(notes(done, received.guidance, warnings)),
     }
     written: dict[str, Any] = {"fullUrl": f"{base}/{done.type}/{done.id}"}
-    if resource is not None:
-        written["resource"] = resource
+    if content is not None:
+        written["resource"] = msgspec.Raw(content)
     return {**written, "response": response}
 
 
@@ -125,3 +134,42 @@ def listing(received: Received) -> dict[str, Any]:
     if not first:
         first = [Issue("informational", "nothing-stored", "The Bundle has no entries.", "Bundle", "information")]
     return outcome([*first, *received.submission.warnings])
+
+
+def remembered(answer: Answer, actor: Actor) -> Answer:
+    """Give of an answer from memory what the caller may see with the rights of today."""
+    if not answer.body or all(may(actor, "*", letter) for letter in WRITING + READING):
+        return answer
+    said = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    kind = msgspec.json.decode(said["resourceType"], type=str)
+    if kind == "Bundle" and "entry" in said:
+        entries = msgspec.json.decode(said["entry"], type=list[dict[str, msgspec.Raw]])
+        return replace(answer, body=encode({**said, "entry": [_remembered(one, actor) for one in entries]}))
+    sent = answer.status == CREATED
+    if kind in {"Bundle", "OperationOutcome"} or may(actor, kind, WRITING + READING if sent else READING):
+        return answer
+    return replace(answer, body=b"")
+
+
+def _remembered(entry: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    response = msgspec.json.decode(entry["response"])
+    kind, wrote = _type_of(entry), "location" in response
+    if kind and not may(actor, kind, WRITING if wrote else READING):
+        return refused_entry(insufficient_scope())
+    if wrote and response["status"] != PHRASES[CREATED] and not may(actor, kind, READING):
+        entry.pop("resource", None)
+    return entry
+
+
+def _type_of(entry: dict[str, Any]) -> str:
+    """The type that an entry is about: that of its resource, or of those that a search or a history is of."""
+    if "fullUrl" in entry:
+        return str(msgspec.json.decode(entry["fullUrl"])).split("/")[-2]
+    if "resource" not in entry:
+        return ""  # it was refused
+    own = msgspec.json.decode(entry["resource"], type=_Page).link[0]["url"].partition("?")[0]
+    return own.removesuffix("/_history").split("/")[-2 if own.endswith("/_history") else -1]
+
+
+class _Page(msgspec.Struct):
+    link: list[dict[str, str]]

@@ -75,6 +75,17 @@ def check(actor: Actor, kind: str, letter: str) -> None:
         raise Forbidden("Your role may not do this.")
 
 
+def may(actor: Actor, kind: str, letters: str) -> bool:
+    """Whether the actor may have one of these interactions on a type; `*` is every type."""
+    for letter in letters:
+        try:
+            check(actor, kind, letter)
+        except Forbidden:
+            continue
+        return True
+    return False
+
+
 def methods(path: str, allowed: Iterable[str]) -> list[str]:
     """Give the methods that an address takes, of those that its routes know: nobody writes what is only read here."""
     place = PLACE.fullmatch(path)
