@@ -67,16 +67,19 @@ def history(kind: str, resource_id: str) -> Response:
     """List all versions, newest first."""
     actor = _reader(kind, "r")
     given = services()
+    params, prefer = list(request.args.items(multi=True)), negotiation.prefer()
     if kind in ARTEFACTS or kind == AUDIT:
-        versions = [_one(actor, kind, resource_id, None)]
-    else:
-        with given.database.transaction() as tx:
-            versions = resources.history(tx, actor.tenant, kind, resource_id)
-            _tell_read(tx, "history-instance", versions[0] if versions else None, actor)
-    if not versions:
-        raise NotFound(NOTHING)
-    params = list(request.args.items(multi=True))
-    return fhir(histories.page(versions, params, negotiation.prefer(), actor.tenant, given))
+        only = [_one(actor, kind, resource_id, None)]
+        return fhir(histories.page(only, params, prefer, actor.tenant, given))
+    with given.database.reading() as tx:  # however long it is, nobody who writes waits for it
+        newest = resources.read(tx, actor.tenant, kind, resource_id)
+        if newest is None:
+            raise NotFound(NOTHING)
+        versions = resources.history(tx, actor.tenant, kind, resource_id)
+        page = histories.page(versions, params, prefer, actor.tenant, given)
+    with given.database.transaction() as tx:
+        _tell_read(tx, "history-instance", newest, actor)
+    return fhir(page)
 
 
 @blueprint.get("/<type:kind>")
