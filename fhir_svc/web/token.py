@@ -11,7 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from fhir_svc.auth import oauth
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import UnsupportedMediaType
+from fhir_svc.errors import Unauthenticated, UnsupportedMediaType
 from fhir_svc.web import outcomes, trail
 from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode
@@ -61,7 +61,7 @@ def failed(failure: Exception) -> Response:
     """Answer everything else with the same status as elsewhere, in RFC 6749's form."""
     status, issues, headers = outcomes.refusal(failure)
     g.refused = issues[0].error
-    error = "invalid_request"
+    error = "invalid_client" if status == Unauthenticated.status else "invalid_request"
     if status >= outcomes.SERVER_ERRORS:
         error = "temporarily_unavailable"
         outcomes.answer(failure)  # for the log: its form is not this endpoint's

@@ -157,3 +157,11 @@ def test_whoever_names_a_client_without_proof_takes_nothing_from_it(template, bu
         .headers["RateLimit"]
         .startswith('"client";r=4')
     )
+
+
+@pytest.mark.parametrize("word", ["127.0.0.1", "::1", ""])
+def test_no_address_that_a_proxy_names_opens_the_metrics(template, built, tmp_path, word):
+    house = a_house(template, built, tmp_path, trusted_proxies="1")
+    refused = house.call("GET", "/metrics", client=None, headers={"X-Forwarded-For": word})
+    assert refused.status_code == 403
+    assert house.call("GET", "/metrics", client=None).status_code == 200

@@ -116,3 +116,10 @@ def test_a_failure_inside_is_told_in_the_form_of_this_endpoint_and_names_nothing
     assert [line["kind"] for line in map(json.loads, logged.splitlines()) if line["event"] == "request.failed"] == [
         "TypeError"
     ]
+
+
+@pytest.mark.parametrize("given", ["Basic bm9ydGgtZWhyOng=", "Bearer", "Bearer nobody", "Digest x", "\xff"])
+def test_a_client_that_says_who_it_is_in_another_way_is_not_known(shared_house, given):
+    answer = shared_house.app.test_client().post("/auth/token", data={}, headers={"Authorization": given})
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
+    assert answer.headers["WWW-Authenticate"]
