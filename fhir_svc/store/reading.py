@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select, true, type_coerce
 
 from fhir_svc.record import Stored
-from fhir_svc.store import body, indexing
+from fhir_svc.store import body, cursors, indexing
 from fhir_svc.store.bulk import listing, named
-from fhir_svc.store.tables import resources, search, versions
+from fhir_svc.store.cursors import Page
+from fhir_svc.store.tables import resources, search, to_millis, versions
 
 COLUMNS = (
     resources.c.type,
@@ -36,8 +37,7 @@ def every() -> Select[Any]:
     return select(*COLUMNS).select_from(resources.join(versions, versions.c.resource == resources.c.key))
 
 
-_AGE = func.coalesce(versions.c.source_updated, versions.c.received)
-_NEWEST_FIRST = ((versions.c.version == resources.c.version).desc(), _AGE.desc(), versions.c.version.desc())
+_NEWEST_FIRST = ((versions.c.version == resources.c.version).desc(), versions.c.version.desc())
 _THIS = (
     resources.c.tenant == bindparam("of"),
     resources.c.type == bindparam("kind"),
@@ -45,7 +45,7 @@ _THIS = (
 )
 _ONE = current().where(*_THIS)
 _VERSION = every().where(*_THIS, versions.c.version == bindparam("number"))
-_HISTORY = every().where(*_THIS).order_by(*_NEWEST_FIRST)
+_HEAD = select(resources.c.key, resources.c.version).where(*_THIS)
 _CHANGED = select(resources.c.updated).where(*_THIS)
 _MANY = current()
 _HISTORIES = every().order_by(*_NEWEST_FIRST)
@@ -72,9 +72,56 @@ def vread(tx: Connection, tenant: str, type: str, id: str, version: int) -> Stor
     return next(iter(stored(tx.execute(_VERSION, wanted))), None)
 
 
-def history(tx: Connection, tenant: str, type: str, id: str) -> list[Stored]:  # noqa: A002  FHIR's words
-    """All versions, newest first, by the source's own clock, else by receipt: a late one stands in its place."""
-    return stored(tx.execute(_HISTORY, {"of": tenant, "kind": type, "name": id}))
+class History:
+    """The versions of one resource: the current one first, then the newest by number, whatever any clock said.
+
+    Each is read when it is asked for, in the transaction that asked for the history.
+    """
+
+    def __init__(self, tx: Connection, local: str, key: int, current: int) -> None:
+        self.local = local
+        self._tx, self._key, self._current = tx, key, current
+
+    def __bool__(self) -> bool:
+        return self._current > 0
+
+    def __len__(self) -> int:
+        return self._count(versions.c.resource == self._key)
+
+    def __iter__(self) -> Iterator[Stored]:
+        mine = every().where(versions.c.resource == self._key)
+        return iter(stored(self._tx.execute(mine.order_by(*_NEWEST_FIRST))))
+
+    def page(self, count: int, *, since: datetime | None = None, cursor: str | None = None) -> Page:
+        """So many versions at most, of those received `since` then, from `cursor` on.
+
+        A cursor remembers which version stood first: nobody who turns pages misses one because another becomes current.
+        """
+        wanted = versions.c.resource == self._key
+        if since is not None:  # finer than what is kept: the next whole millisecond
+            least = to_millis(since) + (since.microsecond % 1000 > 0)
+            wanted = and_(wanted, type_coerce(versions.c.received, BigInteger) >= least)
+        first, last = cursors.read(cursor, int, int) if cursor else (self._current, 0)
+        behind = versions.c.version != first if last else true()
+        if last and last != first:
+            behind = and_(behind, versions.c.version < last)
+        order = ((versions.c.version == first).desc(), versions.c.version.desc())
+        query = select(versions.c.version).where(wanted, behind).order_by(*order).limit(count + 1)
+        numbers = self._tx.execute(query).scalars().all() if count > 0 else []
+        shown = every().where(versions.c.resource == self._key, versions.c.version.in_(numbers[:count]))
+        found = stored(self._tx.execute(shown.order_by(*order)))
+        more = cursors.write(first, found[-1].version) if len(numbers) > count > 0 else None
+        return Page(found, more, self._count(wanted))
+
+    def _count(self, wanted: Any) -> int:
+        found: int = self._tx.execute(select(func.count()).select_from(versions).where(wanted)).scalar_one()
+        return found
+
+
+def history(tx: Connection, tenant: str, type: str, id: str) -> History:  # noqa: A002  FHIR's words
+    """All versions, the current one first, then the newest by number; none where there is no such resource."""
+    head = tx.execute(_HEAD, {"of": tenant, "kind": type, "name": id}).one_or_none()
+    return History(tx, f"{type}/{id}", *(head or (0, 0)))
 
 
 def read_many(tx: Connection, tenant: str, locals_: Collection[str]) -> dict[str, Stored]:

@@ -12,6 +12,8 @@ import msgspec
 
 from fhir_svc.errors import Malformed
 from fhir_svc.record import Stored
+from fhir_svc.store.cursors import Page
+from fhir_svc.store.reading import History
 from fhir_svc.web import replies, searching
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.pages_of_results import Sought, seal, unseal
@@ -22,42 +24,41 @@ KNOWN: Final = frozenset({"_since", "_count", "_page", *searching.SILENT})
 
 
 def page(
-    versions: Sequence[Stored], params: searching.Params, prefer: Prefer, tenant: str, given: Services
+    versions: History | Sequence[Stored], params: searching.Params, prefer: Prefer, tenant: str, given: Services
 ) -> dict[str, Any]:
-    """Write the page of a history that is asked for; `versions` are all of them, newest first."""
+    """Write the page of a history that is asked for; `versions` are all of them, newest first, if only the one."""
     if prefer.strict and any(name not in KNOWN for name, _ in params):
         raise Malformed(
             "A history is asked for with _since and _count alone.", error="unsupported-parameter", code="not-supported"
         )
-    place, secret = f"{versions[0].local}/_history", given.settings.audit_key.get_secret_value()
+    local = versions.local if isinstance(versions, History) else versions[0].local
+    place, secret = f"{local}/_history", given.settings.audit_key.get_secret_value()
     steering = searching.controls(params)
     if "_page" in steering:
         sought = unseal(steering["_page"], secret, tenant=tenant, kind=place)
     else:
         count = searching.count_of(steering.get("_count"), searching.MOST_COUNT)
         sought = Sought(tenant, place, tuple(one for one in params if one[0] == "_since"), None, count)
-    versions = _newer(versions, sought)
-    numbers = [str(one.version) for one in versions]
-    start = numbers.index(sought.cursor) + 1 if sought.cursor in numbers else 0
-    shown = versions[start : start + sought.count]
+    found = _found(versions, sought)
     base = given.settings.fhir_base
     asked = {**dict(sought.params), "_count": sought.count} if "_page" not in steering else {"_page": steering["_page"]}
-    written = bundle(shown, base, f"{base}/{place}?{urlencode(asked)}")
-    written["total"] = len(versions)
-    if shown and start + len(shown) < len(versions):
-        token = seal(replace(sought, cursor=numbers[start + len(shown) - 1]), secret)
+    written = bundle(found.entries, base, f"{base}/{place}?{urlencode(asked)}")
+    written["total"] = found.total
+    if found.next:
+        token = seal(replace(sought, cursor=found.next), secret)
         written["link"].append({"relation": "next", "url": f"{base}/{place}?{urlencode({'_page': token})}"})
-    if not shown:
+    if not found.entries:
         del written["entry"]
     return written
 
 
-def _newer(versions: Sequence[Stored], sought: Sought) -> Sequence[Stored]:
+def _found(versions: History | Sequence[Stored], sought: Sought) -> Page:
     """Those of `_since` or later, as R4 has it; all where it is not given."""
-    for _, text in sought.params:
-        since = _instant(text)
-        versions = [one for one in versions if one.received >= since]
-    return versions
+    since = max((_instant(text) for _, text in sought.params), default=None)
+    if isinstance(versions, History):
+        return versions.page(sought.count, since=since, cursor=sought.cursor)
+    found = [one for one in versions if since is None or one.received >= since]
+    return Page(found[: sought.count], None, len(found))
 
 
 def _instant(text: str) -> datetime:

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from fhir_svc.errors import Conflict, NotFound, PreconditionFailed
 from fhir_svc.store import resources
 from fhir_svc.store.database import now
 from fhir_svc.store.resources import Put
+from fhir_svc.store.tables import from_millis, versions
 
 T = "north"
 EARLY, LATER = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
@@ -108,6 +110,80 @@ def test_an_older_source_arriving_late_is_kept_and_never_becomes_current(databas
         assert resources.search(tx, T, "Observation", [("status", "final")], count=1).total == 0
         newer = resources.put(tx, T, observation(status="corrected"), patient="p1", ours=False)
         assert (newer.version, newer.late) == (3, False)
+
+
+def test_versions_are_listed_by_number_whatever_the_clock_said_when_they_came(database, observation):
+    with database.transaction() as tx:
+        for number in range(4):
+            resources.put(tx, T, observation(turn=number), patient="p1", ours=False)
+        ahead = update(versions).where(versions.c.version.in_([1, 2])).values(received=from_millis(4e12))
+        assert tx.execute(ahead).rowcount == 2
+        past = resources.history(tx, T, "Observation", "o1")
+        assert [one.version for one in past] == [4, 3, 2, 1]
+        assert [one.version for one in resources.histories(tx, T, ["Observation/o1"])["Observation/o1"]] == [4, 3, 2, 1]
+        assert numbers_of(past, 3) == [4, 3, 2, 1]
+
+
+def numbers_of(past, count, since=None, meanwhile=lambda: None):
+    seen, cursor, turn = [], None, 0
+    while turn == 0 or cursor:
+        page = past.page(count, since=since, cursor=cursor)
+        assert len(page.entries) <= count
+        seen += [one.version for one in page.entries]
+        cursor, turn = page.next, turn + 1
+        meanwhile()
+    return seen
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
+def test_the_pages_of_a_history_leave_nothing_out_while_versions_are_added(database, observation, count):
+    with database.transaction() as tx:
+        resources.put(tx, T, observation(meta={"lastUpdated": LATER}), patient="p1", ours=False)
+        for turn in range(3):  # all of them late: the first one stays the current one
+            resources.put(tx, T, observation(turn=turn, meta={"lastUpdated": EARLY}), patient="p1", ours=False)
+        past = resources.history(tx, T, "Observation", "o1")
+        assert (len(past), bool(past), past.local) == (4, True, "Observation/o1")
+        assert numbers_of(past, count) == [1, 4, 3, 2] == [one.version for one in past]
+        added = iter(range(100))
+
+        def meanwhile():
+            resources.put(tx, T, observation(added=next(added)), patient="p1", ours=False)
+
+        seen = numbers_of(past, count, meanwhile=meanwhile)
+        assert len(seen) == len(set(seen))
+        assert [number for number in seen if number <= 4] == [1, 4, 3, 2]
+        nothing = resources.history(tx, T, "Observation", "absent")
+        assert (len(nothing), bool(nothing), list(nothing)) == (0, False, [])
+
+
+def test_a_page_of_a_history_reads_no_other_version(sqlite_database, observation):
+    with sqlite_database.transaction() as tx:
+        for turn in range(5):
+            resources.put(tx, T, observation(turn=turn), patient="p1", ours=False)
+        tx.execute(update(versions).where(versions.c.version != 5).values(body=b"unreadable"))
+        past = resources.history(tx, T, "Observation", "o1")
+        assert (past.page(1).total, [one.version for one in past.page(1).entries]) == (5, [5])
+        assert past.page(0).entries == []
+        with pytest.raises(ValueError, match="malformed"):
+            past.page(2)
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "found"),
+    [(1_000_000, [3, 2, 1]), (1_000_001, [3, 2]), (2_000_000, [3, 2]), (2_000_999, [3]), (3_000_001, [])],
+)
+def test_a_history_is_told_since_a_moment(database, observation, microseconds, found):
+    with database.transaction() as tx:
+        for turn in range(3):
+            resources.put(tx, T, observation(turn=turn), patient="p1", ours=False)
+        for number in (1, 2, 3):
+            at = from_millis(number * 1000)
+            tx.execute(update(versions).where(versions.c.version == number).values(received=at))
+        past = resources.history(tx, T, "Observation", "o1")
+        since = from_millis(0) + timedelta(microseconds=microseconds)
+        for count in (1, 9):
+            assert numbers_of(past, count, since) == found
+        assert past.page(0, since=since).total == len(found)
 
 
 def test_equal_content_with_a_newer_date_of_its_source_moves_the_line_for_late_arrivals(database, observation):

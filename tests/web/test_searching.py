@@ -170,7 +170,9 @@ def test_the_self_link_of_a_later_page_leads_to_that_page(stocked):
 POSTED = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.mark.parametrize(("path", "looks"), [("/fhir/Observation?_id=o1", "search")])
+@pytest.mark.parametrize(
+    ("path", "looks"), [("/fhir/Observation?_id=o1", "search"), ("/fhir/Observation/o1/_history", "history")]
+)
 def test_while_somebody_looks_others_can_write(house, monkeypatch, path, looks):
     house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
     look, wrote = getattr(resources, looks), []
