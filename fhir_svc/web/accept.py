@@ -53,7 +53,7 @@ class Carried:
     """What a request came to: its answer, what to tell the audit, the submission's id.
 
     `news`: it changed what is stored, be it evaluated or not. `moved` are drafts of ours that were changed elsewhere,
-    `refusals` the error codes of what was refused in part, `read` what was read or searched besides.
+    `refusals` the error codes of what was refused in part, `besides` what else the audit is told.
     """
 
     answer: Answer
@@ -62,7 +62,7 @@ class Carried:
     news: bool = True
     moved: Sequence[ChangedElsewhere] = ()
     refusals: Sequence[str] = ()
-    read: Sequence[Told] = ()
+    besides: Sequence[Told] = ()
 
 
 def told(act: str, received: Sequence[Received]) -> Told:
@@ -70,6 +70,15 @@ def told(act: str, received: Sequence[Received]) -> Told:
     targets = [f"{one.type}/{one.id}/_history/{one.version}" for each in received for one in each.done]
     patient = next((each.patient for each in received if each.patient), None)
     return Told(act, targets=tuple(targets), patient=patient)
+
+
+def told_apart(act: str, received: Sequence[Received]) -> list[Told]:
+    """Tell the audit what was written of each patient: an entry of it is found by one patient."""
+    parts: dict[str | None, list[Received]] = {}
+    for each in received:
+        if each.done:
+            parts.setdefault(each.patient, []).append(each)
+    return [told(act, part) for part in parts.values()] or [told(act, ())]
 
 
 def news(received: Iterable[Received]) -> bool:
@@ -181,12 +190,12 @@ def _keep(tx: Connection, actor: Actor, raw: bytes, names: Sequence[str], carrie
     submissions.complete(tx, tenant, client, names[0], submission=carried.submission, raw=raw, answer=answer)
     for name in names[1:]:
         submissions.remember(tx, tenant, client, name, answer, submission=carried.submission)
-    for change in carried.moved:
-        own_orders.ask_for_review(tx, actor, change)
-    for reason in carried.refusals:
-        trail.leave(tx, Told(carried.told.act, outcome=REFUSED, reason=reason), actor)
-    for one in (*carried.read, carried.told):
-        trail.leave(tx, one, actor)
+    refused = [Told(carried.told.act, outcome=REFUSED, reason=reason) for reason in carried.refusals]
+    with trail.last(tx):
+        for change in carried.moved:
+            own_orders.ask_for_review(tx, actor, change)
+        for one in (*refused, *carried.besides, carried.told):
+            trail.leave(tx, one, actor)
     return answer
 
 

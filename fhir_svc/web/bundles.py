@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
-import msgspec
 from flask import Response
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import Forbidden, NotFound, Rejected, Unprocessable
+from fhir_svc.errors import Forbidden, Rejected
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
-from fhir_svc.record import Stored
-from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import artefact_reads, histories, negotiation, replies, searching
-from fhir_svc.web.accept import Again, Carried, accept, news, patiently, receipt, told
-from fhir_svc.web.negotiation import Prefer, version_number
+from fhir_svc.web import negotiation, reads, replies
+from fhir_svc.web.accept import Again, Carried, accept, news, patiently, receipt, told, told_apart
+from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
-from fhir_svc.web.rights import ARTEFACTS, AUDIT, check, served
+from fhir_svc.web.rights import check
 from fhir_svc.web.services import services
-from fhir_svc.web.wire import encode, instant
+from fhir_svc.web.wire import encode
 
 LETTERS: Final = {"POST": "c", "PUT": "u"}
 Entries = dict[int, dict[str, Any]]
@@ -69,21 +64,17 @@ def check_entries(actor: Actor, submission: Submission) -> None:
 
 
 def _letter(entry: Entry) -> str:
-    return LETTERS.get(entry.method) or ("r" if _is_read(entry.url) else "s")
-
-
-def _is_read(url: str) -> bool:
-    return "/" in url.partition("?")[0]
+    return LETTERS.get(entry.method) or ("s" if reads.is_search(entry.url) else "r")
 
 
 def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:
-    read: list[Told] = []
+    besides: list[Told] = []
     received = receive(tx, submission, got)
-    entries = _answered(tx, received, got, prefer, read)
+    entries = _answered(tx, received, got, prefer, besides)
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, _encode(body))
-    return Carried(answer, told("transaction", [received]), got.submission, news([received]), read=read)
+    return Carried(answer, told("transaction", [received]), got.submission, news([received]), besides=besides)
 
 
 def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carried:
@@ -92,7 +83,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     done: list[Received] = []
     moved: list[ChangedElsewhere] = []
     refusals: list[str] = []
-    read: list[Told] = []
+    besides: list[Told] = []
     for index, part in enumerate(batch.parts):
         try:
             if isinstance(part, Rejected):
@@ -101,7 +92,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
             with tx.begin_nested():
                 mine = replace(got, submission=str(uuid4()))
                 received = receive(tx, part, mine)
-                entries[index] = _answered(tx, received, mine, prefer, read)[part.entries[0].index]
+                entries[index] = _answered(tx, received, mine, prefer, besides)[part.entries[0].index]
             done.append(received)
         except Rejected as failure:
             entries[index] = replies.refused_entry(failure)
@@ -111,7 +102,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
     answer = Answer(200, headers, _encode(body))
-    return Carried(answer, told("batch", done), got.submission, news(done), moved, refusals, read)
+    whole, *others = told_apart("batch", done)
+    return Carried(answer, whole, got.submission, news(done), moved, refusals, [*besides, *others])
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:
@@ -124,8 +116,8 @@ def _encode(body: dict[str, Any]) -> bytes:
     return encode(body)
 
 
-def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer, read: list[Told]) -> Entries:
-    """Write the response entries; what GET entries read is added to `read`, for the audit."""
+def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer, besides: list[Told]) -> Entries:
+    """Write the response entries; what GET entries read is added to `besides`, for the audit."""
     base = services().settings.fhir_base
     entries: Entries = {}
     warnings = replies.warned(received)
@@ -134,76 +126,6 @@ def _answered(tx: Connection, received: Received, got: Receipt, prefer: Prefer, 
         entries[done.entry.index] = replies.entry(done, received, base, warnings.get(done.entry.location, ()), content)
     for entry in received.submission.entries:
         if entry.method == "GET":
-            entries[entry.index] = _got(tx, entry, got)
-            read.append(_read_by(entry, entries[entry.index]))
+            entries[entry.index], event = reads.entry(tx, entry, got)
+            besides += [event] if event else []
     return entries
-
-
-def _got(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
-    """Carry out a GET entry, after the writes of its Bundle; what can't be read refuses the transaction, as R4 says."""
-    try:
-        served(entry.type)
-        return _read(tx, entry, got) if _is_read(entry.url) else _search(tx, entry, got)
-    except Rejected as failure:
-        raise failure.at(f"{entry.location.removesuffix('.resource')}.request.url") from None
-
-
-def _read_by(entry: Entry, answered: Mapping[str, Any]) -> Told:
-    """Tell the audit what a GET entry read: a resource, its history, or a search."""
-    if not _is_read(entry.url):
-        return Told("search-type", targets=(entry.type,))
-    local = entry.url.partition("?")[0]
-    if local.endswith("/_history"):
-        return Told("history-instance", targets=(local.removesuffix("/_history"),))
-    version = answered["response"]["etag"].strip('W/"')
-    named = local if "/_history/" in local else f"{local}/_history/{version}"
-    return Told("vread" if named == local else "read", targets=(named,))
-
-
-def _read(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
-    kind, _, rest = entry.url.partition("?")[0].partition("/")
-    resource_id, versioned, version = rest.partition("/_history/")
-    given = services()
-    stored: Stored | None
-    if kind == AUDIT:
-        raise Unprocessable("The audit is not read in Bundles.")
-    if kind in ARTEFACTS:
-        stored = artefact_reads.read(given.knowledge, kind, resource_id.removesuffix("/_history"))
-    elif resource_id.endswith("/_history"):
-        return _history(tx, entry, kind, resource_id.removesuffix("/_history"), got)
-    elif versioned:
-        number = version_number(version)
-        stored = resources.vread(tx, got.tenant.name, kind, resource_id, number) if number else None
-    else:
-        stored = resources.read(tx, got.tenant.name, kind, resource_id)
-    if stored is None:
-        raise NotFound("There is no such resource.")
-    etag = f'W/"{stored.version}"'
-    if entry.if_none_match == etag:
-        return {"response": {"status": replies.PHRASES[304], "etag": etag}}
-    return {
-        "fullUrl": f"{given.settings.fhir_base}/{stored.local}",
-        "resource": msgspec.Raw(stored.body) if stored.body else stored.content,
-        "response": {"status": replies.PHRASES[200], "etag": etag, "lastModified": instant(stored.received)},
-    }
-
-
-def _history(tx: Connection, entry: Entry, kind: str, resource_id: str, got: Receipt) -> dict[str, Any]:
-    versions = resources.history(tx, got.tenant.name, kind, resource_id)
-    if not versions:
-        raise NotFound("There is no such resource.")
-    params = parse_qsl(entry.url.partition("?")[2], keep_blank_values=True)
-    found = histories.page(versions, params, Prefer(), got.tenant.name, services())
-    return {"resource": found, "response": {"status": replies.PHRASES[200]}}
-
-
-def _search(tx: Connection, entry: Entry, got: Receipt) -> dict[str, Any]:
-    given = services()
-    params = parse_qsl(entry.url.partition("?")[2], keep_blank_values=True)
-    asked = searching.ask(entry.type, params, Prefer(), got.actor, given)
-    if entry.type in ARTEFACTS:
-        page = artefact_reads.search(given.knowledge, asked.sought)
-    else:
-        page = searching.page_of(tx, asked)
-    found = searching.bundle(asked, page, given)
-    return {"resource": found, "response": {"status": replies.PHRASES[200]}}

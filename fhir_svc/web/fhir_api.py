@@ -8,14 +8,13 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import Malformed, NotAllowed, NotFound
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, TAKEN, Submission, read_single
 from fhir_svc.record import Stored
-from fhir_svc.store import audit, patients, resources, submissions
+from fhir_svc.store import resources, submissions
 from fhir_svc.store.database import Connection
-from fhir_svc.web import artefact_reads, bundles, histories, negotiation, replies, searching, trail
+from fhir_svc.web import artefact_reads, bundles, histories, negotiation, reads, replies, searching, trail
 from fhir_svc.web.accept import AFTER, Carried, accept, patiently, receipt, told
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.receive import Receipt, receive
@@ -26,7 +25,6 @@ from fhir_svc.web.wire import encode, fhir, version_headers
 blueprint = Blueprint("fhir_api", __name__, url_prefix="/fhir")
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 MONITOR: Final = re.compile(r"/GuidanceResponse/([A-Za-z0-9\-.]{1,64})>")
-NOTHING: Final = "There is no such resource."
 
 
 @blueprint.before_request
@@ -58,7 +56,7 @@ def vread(kind: str, resource_id: str, version: str) -> Response:
     actor = _reader(kind, "r")
     number = negotiation.version_number(version)
     if number is None:
-        raise NotFound(NOTHING)
+        raise NotFound(reads.NOTHING)
     return _version(_one(actor, kind, resource_id, number))
 
 
@@ -74,7 +72,7 @@ def history(kind: str, resource_id: str) -> Response:
     with given.database.reading() as tx:  # however long it is, nobody who writes waits for it
         newest = resources.read(tx, actor.tenant, kind, resource_id)
         if newest is None:
-            raise NotFound(NOTHING)
+            raise NotFound(reads.NOTHING)
         versions = resources.history(tx, actor.tenant, kind, resource_id)
         page = histories.page(versions, params, prefer, actor.tenant, given)
     with given.database.transaction() as tx:
@@ -138,7 +136,7 @@ def how_it_went(key: str) -> Response:
     with given.database.reading() as tx:
         answer = submissions.answered(tx, actor.tenant, actor.id, key)
         if answer is None:
-            raise NotFound(NOTHING)
+            raise NotFound(reads.NOTHING)
         found = MONITOR.findall(answer.headers.get("Link", ""))
         waiting = [one for one in found if _waits(tx, actor.tenant, one)]
     if waiting:
@@ -174,27 +172,17 @@ def _one(actor: Actor, kind: str, resource_id: str, version: int | None) -> Stor
         found = artefact_reads.read(given.knowledge, kind, resource_id)
     else:
         with given.database.transaction() as tx:
-            found = _stored(tx, actor.tenant, kind, resource_id, version)
+            found = reads.find(tx, actor.tenant, kind, resource_id, version)
             _tell_read(tx, "read" if version is None else "vread", found, actor)
     if found is None or version not in {None, found.version}:
-        raise NotFound(NOTHING)
+        raise NotFound(reads.NOTHING)
     return found
 
 
-def _stored(tx: Connection, tenant: str, kind: str, resource_id: str, version: int | None) -> Stored | None:
-    if kind == AUDIT:
-        return audit.read(tx, tenant, resource_id)
-    if version is None:
-        found = resources.read(tx, tenant, kind, resource_id)
-        if found is None and kind == "Patient":  # known here under another id
-            found = resources.read(tx, tenant, kind, patients.resolve(tx, tenant, resource_id))
-        return found
-    return resources.vread(tx, tenant, kind, resource_id, version)
-
-
 def _tell_read(tx: Connection, act: str, found: Stored | None, actor: Actor) -> None:
-    if found is not None:
-        trail.leave(tx, Told(act, targets=(found.reference,), patient=patients.patient_of(found.content)), actor)
+    event = reads.told(act, found) if found is not None else None
+    if event is not None:
+        trail.leave(tx, event, actor)
 
 
 def _version(stored: Stored) -> Response:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -40,7 +42,22 @@ def leave(tx: Connection, told: Told, actor: Actor | None) -> None:
     tenant = actor.tenant if actor else audit.NOBODY
     key = services().settings.audit_key.get_secret_value()
     event = build(told, tenant=tenant, actor=actor, key=key, request_id=g.get("request_id"))
-    audit.record(tx, tenant, event)
+    if "held_back" in g:
+        g.held_back.setdefault(tenant, []).append(event)
+    else:
+        audit.record(tx, tenant, event)
+
+
+@contextmanager
+def last(tx: Connection) -> Iterator[None]:
+    """Hold back what is left in this block until it ends: to append the first event locks a tenant's chain."""
+    g.held_back = {}
+    try:
+        yield
+    finally:
+        held = g.pop("held_back")
+    for tenant, events in sorted(held.items()):
+        audit.record_many(tx, tenant, events)
 
 
 def leave_alone(told: Told, actor: Actor | None) -> None:
