@@ -156,7 +156,7 @@ def accept(
         raise
     if prefer.respond_async:
         answer = _later(answer, (free or keys.names)[0])
-    return fhir(answer.body or None, answer.status, answer.headers)
+    return fhir(answer.body or None, answer.status, replies.headers(answer))
 
 
 def _known(tx: Connection, actor: Actor, keys: _Keys) -> tuple[Answer | None, list[str]]:

@@ -141,7 +141,7 @@ def how_it_went(key: str) -> Response:
         waiting = [one for one in found if _waits(tx, actor.tenant, one)]
     if waiting:
         return fhir(None, 202, {"Retry-After": AFTER, "X-Progress": "being evaluated"})
-    return fhir(replies.remembered(answer, actor).body or None, 200, answer.headers)
+    return fhir(replies.remembered(answer, actor).body or None, 200, replies.headers(answer))
 
 
 def _waits(tx: Connection, tenant: str, guidance: str) -> bool:

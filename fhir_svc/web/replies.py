@@ -20,6 +20,8 @@ from fhir_svc.web.rights import insufficient_scope, may
 from fhir_svc.web.wire import encode, instant, version_headers
 
 CREATED: Final = 201
+MONITOR: Final = 'rel="monitor"'
+MOST_LINKS: Final = 8
 READING: Final = "rs"
 WRITING: Final = "cu"
 PHRASES: Final = {
@@ -43,8 +45,14 @@ PHRASES: Final = {
 
 def monitor(base: str, guidance: Iterable[str | None]) -> dict[str, str]:
     """Give the `Link` header that names what the caller may poll: one link for each submission that is evaluated."""
-    links = [f'<{base}/GuidanceResponse/{one}>; rel="monitor"' for one in guidance if one]
+    links = [f"<{base}/GuidanceResponse/{one}>; {MONITOR}" for one in guidance if one]
     return {"Link": ", ".join(links)} if links else {}
+
+
+def headers(answer: Answer) -> dict[str, str]:
+    """Give the headers to send: a client reads none of any length, and the entries name their evaluations anyway."""
+    many = answer.headers.get("Link", "").count(MONITOR) > MOST_LINKS
+    return {name: value for name, value in answer.headers.items() if not (many and name == "Link")}
 
 
 def warned(received: Received) -> dict[str, list[Issue]]:

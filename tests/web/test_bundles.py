@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from fhir_svc.store import resources
 from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, record, transaction
 
 MOTHER = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
@@ -202,6 +203,33 @@ def test_a_batch_takes_what_is_good_and_says_what_is_not(house):
     assert entry_codes(answer.json["entry"][1]) == ["code-invalid"]
     assert evaluations(house) == 2
     assert answer.headers["Link"].count('rel="monitor"') == 2
+
+
+@pytest.mark.parametrize(("count", "linked"), [(1, 1), (8, 8), (9, 0), (500, 0)])
+def test_the_header_of_a_batch_stays_short_and_its_entries_name_their_evaluations(house, count, linked):
+    parts = [("POST", "Observation", observation(note=[{"text": str(number)}])) for number in range(count)]
+    bundle = transaction(*parts, kind="batch")
+    for _ in range(2):  # from memory, too
+        answer = house.call("POST", "/fhir", bundle)
+        assert answer.headers.get("Link", "").count('rel="monitor"') == linked
+    texts = [entry["response"]["outcome"]["issue"][0]["details"]["text"] for entry in answer.json["entry"]]
+    named = {text.partition("Evaluation: GuidanceResponse/")[2].rstrip(".") for text in texts}
+    found = house.call("GET", "/fhir/GuidanceResponse?_count=500").json["entry"]
+    assert named == {entry["resource"]["id"] for entry in found}
+    assert len(named) == count
+
+
+def test_the_status_url_of_a_long_batch_waits_for_all_of_its_evaluations(house):
+    parts = [("POST", "Observation", observation(note=[{"text": str(number)}])) for number in range(9)]
+    answer = house.call("POST", "/fhir", transaction(*parts, kind="batch"), headers={"Prefer": "respond-async"})
+    assert (answer.status_code, answer.headers.get("Link")) == (202, None)
+    place = answer.headers["Content-Location"].removeprefix("http://localhost")
+    for entry in house.call("GET", "/fhir/GuidanceResponse").json["entry"]:
+        assert house.call("GET", place).status_code == 202
+        with house.database.transaction() as tx:
+            resources.put(tx, "north", entry["resource"] | {"status": "success"}, patient="p1", ours=True)
+    done = house.call("GET", place)
+    assert (done.status_code, len(done.json["entry"]), done.headers.get("Link")) == (200, 9, None)
 
 
 def test_fifty_copies_of_a_transaction_at_once_are_one(house):
