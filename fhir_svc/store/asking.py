@@ -11,6 +11,7 @@ from fhir_svc.store.parameters import PARAMETERS
 
 MOST_PARAMETERS: Final = 30
 MOST_VALUES: Final = 100  # of one parameter
+MOST_IN_ALL: Final = 200  # values of all of them: half a second's work
 MOST_IDS: Final = 5000  # which cost little: each is looked up by itself
 
 
@@ -19,23 +20,25 @@ def usable(kind: str, params: Sequence[tuple[str, str]]) -> list[tuple[str, str]
 
     Looking for many values is no fault of form, but it would keep everybody else waiting.
     """
-    found = list(dict.fromkeys((name, _each_once(kind, name, value)) for name, value in params))
-    if len(found) > MOST_PARAMETERS:
+    read = dict.fromkeys((name, _each_once(kind, name, value)) for name, value in params)
+    if len(read) > MOST_PARAMETERS:
         raise _too_many("http", f"{MOST_PARAMETERS} parameters")
-    return found
+    if sum(len(values) for name, values in read if name != "_id") > MOST_IN_ALL:
+        raise _too_many("http", f"{MOST_IN_ALL} values of all parameters")
+    return [(name, ",".join(values)) for name, values in read]
 
 
-def _each_once(kind: str, name: str, value: str) -> str:
+def _each_once(kind: str, name: str, value: str) -> tuple[str, ...]:
     if "\0" in name or "\0" in value:
         text = "A parameter to search by holds the character U+0000, which nothing here can hold."
         raise Malformed(text, error="bad-search-value", code="value", expression=place(kind, name))
     if "," not in value:
-        return value
+        return (value,)
     values = dict.fromkeys(split(value, ","))
     most = MOST_IDS if name == "_id" else MOST_VALUES
     if len(values) > most:
         raise _too_many(place(kind, name), f"{most} different values of this parameter")
-    return ",".join(values)
+    return tuple(values)
 
 
 def _too_many(place: str, told: str) -> Malformed:

@@ -258,6 +258,16 @@ def test_a_canonical_url_may_be_as_long_as_it_likes(database):
             assert ids(tx, "QuestionnaireResponse", [("questionnaire", asked)]) == found
 
 
+def test_a_person_with_a_long_identifier_is_known_again(database):
+    person = {"resourceType": "Patient", "id": "a", "identifier": [{"system": "urn:mrn", "value": LONG}]}
+    with database.transaction() as tx:
+        assert patients.identify(tx, T, person, ["urn:mrn"]) is None
+        resources.create(tx, T, person, patient="a", ours=False)
+        assert patients.identify(tx, T, person, ["urn:mrn"]) == "a"
+        other = person | {"identifier": [{"system": "urn:mrn", "value": NEARLY}]}
+        assert patients.identify(tx, T, other, ["urn:mrn"]) is None
+
+
 def test_a_long_identifier_is_matched_and_so_is_one_that_was_kept_whole(sqlite_database, observation):
     long = observation("long", identifier=[{"system": "urn:lab", "value": LONG}])
     with sqlite_database.transaction() as tx:
@@ -291,6 +301,7 @@ def test_many_ids_may_be_asked_for_at_once(filled):
         ([("date", ",".join(f"{year:04}" for year in range(1, 500)))], "http.date"),
         ([("_id", ",".join(map(str, range(70_000))))], "http._id"),
         ([("code", str(one)) for one in range(31)], "http"),
+        ([("date", ",".join(f"{first + year}" for year in range(70))) for first in (1000, 2000, 3000)], "http"),
     ],
 )
 def test_more_than_anybody_means_to_ask_is_refused(filled, params, place):
