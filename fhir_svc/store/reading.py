@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select, true, type_coerce
@@ -37,6 +38,7 @@ def every() -> Select[Any]:
     return select(*COLUMNS).select_from(resources.join(versions, versions.c.resource == resources.c.key))
 
 
+MOST_BYTES = 16 * 1024 * 1024  # of the versions on one page, unless the first of them alone is larger
 _NEWEST_FIRST = ((versions.c.version == resources.c.version).desc(), versions.c.version.desc())
 _THIS = (
     resources.c.tenant == bindparam("of"),
@@ -93,7 +95,7 @@ class History:
         return iter(stored(self._tx.execute(mine.order_by(*_NEWEST_FIRST))))
 
     def page(self, count: int, *, since: datetime | None = None, cursor: str | None = None) -> Page:
-        """So many versions at most, of those received `since` then, from `cursor` on.
+        """So many versions at most, fewer of large ones, of those received `since` then, from `cursor` on.
 
         A cursor remembers which version stood first: nobody who turns pages misses one because another becomes current.
         """
@@ -106,11 +108,15 @@ class History:
         if last and last != first:
             behind = and_(behind, versions.c.version < last)
         order = ((versions.c.version == first).desc(), versions.c.version.desc())
-        query = select(versions.c.version).where(wanted, behind).order_by(*order).limit(count + 1)
-        numbers = self._tx.execute(query).scalars().all() if count > 0 else []
-        shown = every().where(versions.c.resource == self._key, versions.c.version.in_(numbers[:count]))
+        query = select(versions.c.version, func.length(versions.c.body)).where(wanted, behind).order_by(*order)
+        listed = self._tx.execute(query.limit(count + 1)).all() if count > 0 else []
+        sizes = accumulate(size for _, size in listed[:count])
+        numbers = [
+            row.version for row, size in zip(listed, sizes, strict=False) if size <= MOST_BYTES or row is listed[0]
+        ]
+        shown = every().where(versions.c.resource == self._key, versions.c.version.in_(numbers))
         found = stored(self._tx.execute(shown.order_by(*order)))
-        more = cursors.write(first, found[-1].version) if len(numbers) > count > 0 else None
+        more = cursors.write(first, found[-1].version) if len(listed) > len(found) > 0 else None
         return Page(found, more, self._count(wanted))
 
     def _count(self, wanted: Any) -> int:

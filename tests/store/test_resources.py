@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from fhir_svc.errors import Conflict, NotFound, PreconditionFailed
-from fhir_svc.store import resources
+from fhir_svc.store import reading, resources
 from fhir_svc.store.database import now
 from fhir_svc.store.resources import Put
 from fhir_svc.store.tables import from_millis, versions
@@ -166,6 +166,21 @@ def test_a_page_of_a_history_reads_no_other_version(sqlite_database, observation
         assert past.page(0).entries == []
         with pytest.raises(ValueError, match="malformed"):
             past.page(2)
+
+
+@pytest.mark.parametrize(("most", "pages"), [(1, [1, 1, 1, 1]), (7000, [2, 2]), (10_500, [3, 1]), (15_000, [4])])
+def test_a_page_of_a_history_of_large_versions_holds_fewer_of_them(database, observation, monkeypatch, most, pages):
+    with database.transaction() as tx:
+        for turn in range(4):
+            resources.put(tx, T, observation(turn=f"{turn}" * 3000), patient="p1", ours=False)
+        past = resources.history(tx, T, "Observation", "o1")
+        monkeypatch.setattr(reading, "MOST_BYTES", most)
+        first, sizes, cursor = past.page(9), [], None
+        while not sizes or cursor:
+            page = past.page(9, cursor=cursor)
+            sizes.append(len(page.entries))
+            cursor = page.next
+        assert (first.total, sizes, numbers_of(past, 9)) == (4, pages, [4, 3, 2, 1])
 
 
 @pytest.mark.parametrize(
