@@ -80,7 +80,7 @@ def test_no_later_version_of_concurrent_updates_is_older_than_an_earlier_one(dat
 
     at_once(16, [partial(put, number) for number in range(60)])
     with database.reading() as tx:
-        held = resources.history(tx, T, "Observation", "o1")
+        held = list(resources.history(tx, T, "Observation", "o1"))
     received = [one.received for one in sorted(held, key=lambda one: one.version)]
     assert len(received) == 60
     assert received == sorted(received)
