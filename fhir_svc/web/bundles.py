@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -13,6 +14,7 @@ from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import Forbidden, Rejected
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
+from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import negotiation, reads, replies
@@ -67,8 +69,22 @@ def _letter(entry: Entry) -> str:
     return LETTERS.get(entry.method) or ("s" if reads.is_search(entry.url) else "r")
 
 
+def _in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
+    """Wait for other Bundles about the same, in one order for all: entries would lock them as they happen to stand."""
+    meant: set[tuple[str, str]] = set()
+    for each in entries:
+        which = each.condition or each.if_none_exist or ("" if each.minted else each.id)
+        meant |= {(each.type, which)} if which else set()
+        if each.type == "Patient":
+            known = (each.resource or {}).get("identifier", ())
+            meant |= {(each.type, f"{one.get('system')}|{one.get('value')}") for one in known}
+    for kind, which in sorted(meant) if len(meant) > 1 else ():
+        resources.exclusive(tx, tenant, "in turn", kind, which)
+
+
 def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:
     besides: list[Told] = []
+    _in_turn(tx, got.tenant.name, [each for each in submission.writes if each.condition or each.if_none_exist])
     received = receive(tx, submission, got)
     entries = _answered(tx, received, got, prefer, besides)
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
@@ -84,6 +100,9 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     moved: list[ChangedElsewhere] = []
     refusals: list[str] = []
     besides: list[Told] = []
+    _in_turn(
+        tx, got.tenant.name, [each for part in batch.parts if isinstance(part, Submission) for each in part.writes]
+    )
     for index, part in enumerate(batch.parts):
         try:
             if isinstance(part, Rejected):
