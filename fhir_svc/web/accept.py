@@ -123,6 +123,11 @@ def patiently(take: Callable[[], Response]) -> Response:
     return take()
 
 
+def collided() -> bool:
+    """Whether this request has given way to another one and is carried out again."""
+    return bool(g.get("collided", False))
+
+
 def accept(
     raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried], again: Again = Again.NEVER
 ) -> Response:
@@ -135,7 +140,7 @@ def accept(
     keys = _keys(raw, fresh=request.method == "PUT" or again is Again.ALWAYS)
     try:
         with given.database.transaction() as tx:
-            if g.get("collided"):
+            if collided():
                 resources.exclusive(tx, actor.tenant, "collided")  # one after the other: these meet no more
             answer, free = _known(tx, actor, keys)
             by_content = answer is not None and keys.given not in set(keys.names) - set(free)

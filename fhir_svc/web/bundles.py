@@ -18,7 +18,7 @@ from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import negotiation, reads, replies
-from fhir_svc.web.accept import Again, Carried, accept, news, patiently, receipt, told, told_apart
+from fhir_svc.web.accept import Again, Carried, accept, collided, news, patiently, receipt, told, told_apart
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
@@ -69,7 +69,12 @@ def _letter(entry: Entry) -> str:
     return LETTERS.get(entry.method) or ("s" if reads.is_search(entry.url) else "r")
 
 
-def _in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
+def crossing(submission: Submission) -> list[Entry]:
+    """What of a transaction might be locked crosswise: what is looked up; all of it once it has collided."""
+    return [each for each in submission.writes if collided() or each.condition or each.if_none_exist]
+
+
+def in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
     """Wait for other Bundles about the same, in one order for all: entries would lock them as they happen to stand."""
     meant: set[tuple[str, str]] = set()
     for each in entries:
@@ -84,7 +89,7 @@ def _in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
 
 def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:
     besides: list[Told] = []
-    _in_turn(tx, got.tenant.name, [each for each in submission.writes if each.condition or each.if_none_exist])
+    in_turn(tx, got.tenant.name, crossing(submission))
     received = receive(tx, submission, got)
     entries = _answered(tx, received, got, prefer, besides)
     body = {"resourceType": "Bundle", "type": "transaction-response", "entry": _ordered(entries)}
@@ -100,9 +105,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     moved: list[ChangedElsewhere] = []
     refusals: list[str] = []
     besides: list[Told] = []
-    _in_turn(
-        tx, got.tenant.name, [each for part in batch.parts if isinstance(part, Submission) for each in part.writes]
-    )
+    parts = [part for part in batch.parts if isinstance(part, Submission)]
+    in_turn(tx, got.tenant.name, [each for part in parts for each in part.writes])
     for index, part in enumerate(batch.parts):
         try:
             if isinstance(part, Rejected):

@@ -23,7 +23,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import dry_run, negotiation, replies, trail
 from fhir_svc.web.accept import Carried, accept, news, patiently, receipt, told, whose
-from fhir_svc.web.bundles import again, check_entries
+from fhir_svc.web.bundles import again, check_entries, crossing, in_turn
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
@@ -60,6 +60,7 @@ def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
 
 
 def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
+    in_turn(tx, got.tenant.name, crossing(submission))
     received = receive(tx, submission, got)
     headers = replies.monitor(services().settings.fhir_base, [received.guidance])
     answer = Answer(200, headers, encode(replies.listing(received)))
