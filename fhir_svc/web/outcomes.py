@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from fhir_svc.errors import FhirSvcError, Forbidden, Issue, TooManyRequests, Unauthenticated
@@ -68,6 +69,8 @@ def refusal(failure: Exception) -> tuple[int, tuple[Issue, ...], Mapping[str, st
         return failure.status, failure.issues, headers
     if isinstance(failure, HTTPException):
         return _of_http(failure)
+    if isinstance(failure, ParseException):  # of a body in pieces, which is read when it is asked for
+        return 400, (Issue(*HTTP[400]),), {}
     return 500, (Issue("exception", "internal", INTERNAL),), {}
 
 

@@ -65,6 +65,10 @@ def move_whole_rows(tx):
         tx.execute(update(A).where(row(here)).values(sequence=there))
 
 
+def behead(tx):
+    tx.execute(delete(tables.audit_heads).where(tables.audit_heads.c.tenant == T))
+
+
 def cut_off(tx):
     tx.execute(delete(A).where(row(5)))
 
@@ -96,7 +100,8 @@ def test_an_entry_overwritten_by_text_is_located(sqlite_database):
 
 
 @pytest.mark.parametrize(
-    ("tamper", "sequence"), [(edit, 3), (remove, 3), (swap, 2), (move_whole_rows, 2), (cut_off, 5), (start_over, 1)]
+    ("tamper", "sequence"),
+    [(edit, 3), (remove, 3), (swap, 2), (move_whole_rows, 2), (cut_off, 5), (start_over, 1), (behead, 0)],
 )
 def test_tampering_is_found_and_located(chained, tamper, sequence):
     with chained.transaction() as tx:

@@ -256,6 +256,13 @@ def test_the_audit_is_asked_by_user_name_and_by_patient(house):
     assert [one["subtype"][0]["code"] for one in events(house, "patient=p2")] == ["create"]
 
 
+@pytest.mark.parametrize("name", ["outcome:not", "date:missing", "agent:exact", "_id:missing"])
+def test_the_audit_takes_no_modifier_and_says_so(house, name):
+    answer = house.as_person("ada", "GET", f"/fhir/AuditEvent?{name}=0")
+    assert (answer.status_code, codes(answer)) == (400, ["bad-modifier"])
+    assert answer.json["issue"][0]["expression"] == [f"http.{name.partition(':')[0]}"]
+
+
 def test_what_a_bundle_reads_stands_in_the_audit_beside_what_it_writes(house):
     parts = (
         ("GET", "Observation/o1", None),

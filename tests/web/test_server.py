@@ -131,6 +131,21 @@ def test_a_body_in_pieces_is_read_and_a_large_one_refused(server, chunked):
     assert b"application/fhir+json" in head
 
 
+@pytest.mark.parametrize("path", [b"/fhir/Observation", b"/fhir", b"/fhir/$submit", b"/login", b"/auth/token"])
+@pytest.mark.parametrize(
+    "pieces", [b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"\r\n0\r\n\r\n", b"2\r\n{}zz0\r\n\r\n"]
+)
+def test_a_body_whose_pieces_can_not_be_told_apart_is_refused(server, path, pieces):
+    port, _ = server
+    kind = b"application/fhir+json" if path.startswith(b"/fhir") else b"application/x-www-form-urlencoded"
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer T\r\nContent-Type: " + kind
+    if not path.startswith(b"/fhir"):
+        head = head.replace(b"Authorization: Bearer T\r\n", b"")
+    status, _, body = say(port, head + b"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces)
+    assert status == 400
+    assert b"internal" not in body
+
+
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF = b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Le"
 
