@@ -26,6 +26,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = timedelta(seconds=300)
 ONCE: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope", "client_id")
 LONGEST_SCOPE: Final = 4096
+NO_KEYS: Final = "key-set-unavailable"
 CHALLENGE: Final = 'Bearer realm="fhir-svc", error="invalid_token"'
 
 
@@ -54,7 +55,8 @@ class Authority:
     """What checking systems needs: the settings, and how to get the key set that a registered URL publishes.
 
     `types` are the resource types that are served: scopes for others are not granted.
-    `published(url, newer)` gives a JWKS; `newer` asks again although one is kept. It raises Unavailable.
+    `published(url, newer)` gives a JWKS; `newer` asks again although one is kept. It raises Unavailable, with the error
+    `key-set-unavailable` where there is none to be had.
     """
 
     settings: Settings
@@ -97,13 +99,18 @@ class Authority:
         assertion.check_audience(claims, self.settings.token_url)
         assertion.token_id(claims)
         assertion.check_times(claims, at)
-        try:
-            assertion.verify(token, claims, lambda newer: self._keys(client, newer))
-        except Unavailable as failure:
-            raise NotTrusted("key-set-unavailable") from failure
+        assertion.verify(token, claims, lambda newer: self._keys(client.jwks_url, newer, client.jwks))
 
-    def _keys(self, client: Client, newer: bool) -> Mapping[str, Any]:  # noqa: FBT001 - as KeySource has it
-        return self.published(client.jwks_url, newer) if client.jwks_url else client.jwks or {}
+    def _keys(self, url: str | None, newer: bool, own: Mapping[str, Any] | None = None) -> Mapping[str, Any]:  # noqa: FBT001 - as KeySource has it
+        """Give a key set. What could not be fetched proves nobody; what was not tried says nothing of the client."""
+        if url is None:
+            return own or {}
+        try:
+            return self.published(url, newer)
+        except Unavailable as failure:
+            if failure.issues[0].error != NO_KEYS:
+                raise
+            raise NotTrusted(NO_KEYS) from failure
 
     def outside(self, tx: Connection, token: str, at: datetime) -> Actor | None:
         """Give the actor of a token that the outside authorization server signed; None if it did not."""
@@ -116,9 +123,9 @@ class Authority:
                 return None
             assertion.check_audience(claims, self.settings.fhir_base)
             assertion.check_times(claims, at, lifetime=None)
-            assertion.verify(token, claims, lambda newer: self.published(url, newer))
+            assertion.verify(token, claims, lambda newer: self._keys(url, newer))
             name = claims.text(next((one for one in ("client_id", "azp") if claims.body.get(one)), "sub"))
-        except (NotTrusted, Unavailable):
+        except NotTrusted:
             return None
         client = clients.find(tx, name)
         asked = claims.body.get("scope", "")

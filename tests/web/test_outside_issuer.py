@@ -15,6 +15,7 @@ from tests.web.cast import CLIENT_KEY, PUBLIC, assertion, make_house
 
 ISSUER = "https://login.north.example"
 KEYS = "https://login.north.example/keys"
+CROWDED = "https://crowded.example/keys"
 SERVER_KEY = ECKey.generate_key("P-384", {"kid": "server"})
 
 
@@ -25,8 +26,10 @@ def house(template, built, tmp_path):
     published = {KEYS: {"keys": [SERVER_KEY.as_dict(private=False)]}, "https://ehr.example/keys": PUBLIC}
 
     def fetch(url, _newer):
+        if url == CROWDED:
+            raise Unavailable("not tried", retry_after=3)
         if url not in published:
-            raise Unavailable("no such key set")
+            raise Unavailable("no such key set", error="key-set-unavailable")
         return published[url]
 
     given = house.app.extensions[EXTENSION]
@@ -113,3 +116,21 @@ def test_a_clients_keys_may_be_published_at_a_registered_address(house):
     assert ask("publishes", jku="https://ehr.example/keys") == 200
     assert ask("publishes", jku="https://elsewhere.example/keys") == 400
     assert ask("gone") == 400
+
+
+def test_while_too_many_wait_for_keys_nobody_is_told_that_the_proof_is_wrong(house):
+    with house.database.transaction() as tx:
+        clients.add(tx, Client("waits", "north", "system/*.rs", jwks_url=CROWDED))
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "scope": "system/*.rs",
+        "client_assertion": assertion(CLIENT_KEY, iss="waits", sub="waits"),
+    }
+    answer = house.app.test_client().post("/auth/token", data=form)
+    assert (answer.status_code, answer.json["error"]) == (503, "temporarily_unavailable")
+    assert answer.headers["Retry-After"] == "3"
+    given = house.app.extensions[EXTENSION]
+    settings = given.settings.model_copy(update={"issuer_jwks_url": CROWDED})
+    object.__setattr__(given, "authority", replace(given.authority, settings=settings))
+    assert read(house, token()) == 503
