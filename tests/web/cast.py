@@ -2,9 +2,11 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 from joserfc import jwt
@@ -126,6 +128,12 @@ def make_house(template, built, directory, **changes):
     return House(create_app(settings, database=database, built=built), database)
 
 
+def house_on(database, built):
+    """A house on a database that has its tables and no rows yet."""
+    prepare_rows(database)
+    return House(create_app(make_settings("sqlite:////nowhere.db"), database=database, built=built), database)
+
+
 def furnish(template, built, directory, app):
     """A house like that, in an app that another one has left."""
     settings, database = _furniture(template, directory)
@@ -140,21 +148,25 @@ def _furniture(template, directory, **changes):
     return make_settings(f"sqlite:///{path}", **changes), Database(f"sqlite:///{path}")
 
 
-def assertion(key=CLIENT_KEY, algorithm="ES384", *, header=None, **claims):
-    """A client assertion as a well-behaved client makes it, with changes; None removes a claim."""
+def claimed(**changes):
+    """What a well-behaved client claims, with changes."""
     moment = int(time.time())
-    body = {
+    return {
         "iss": "north-ehr",
         "sub": "north-ehr",
         "aud": "http://localhost/auth/token",
         "exp": moment + 240,
         "iat": moment,
         "jti": str(uuid4()),
-    } | claims
+    } | changes
+
+
+def assertion(key=CLIENT_KEY, algorithm="ES384", *, header=None, **claims):
+    """A client assertion as a well-behaved client makes it, with changes; None removes a claim."""
     head = {"alg": algorithm, "kid": key.kid, "typ": "JWT"} | (header or {})
     return jwt.encode(
         {name: value for name, value in head.items() if value is not None},
-        {name: value for name, value in body.items() if value is not None},
+        {name: value for name, value in claimed(**claims).items() if value is not None},
         key,
         algorithms=[algorithm],
     )
@@ -236,3 +248,15 @@ def due(house):
     """The work that is due now."""
     with house.database.transaction() as tx:
         return work.due(tx, 100)
+
+
+def at_once(count, act):
+    """What `act` gives for each number below `count`, all begun at the same moment."""
+    gate = Barrier(count)
+
+    def begin(number):
+        gate.wait(timeout=300)
+        return act(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))

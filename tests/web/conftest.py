@@ -5,7 +5,8 @@ import pytest
 from fhir_svc.app import create_app
 from fhir_svc.store.database import Database
 from fhir_svc.web.services import build
-from tests.web.cast import furnish, make_house, make_settings, prepare
+from tests.web.cast import furnish, house_on, make_house, make_settings, prepare
+from tests.web.drafting import Ward
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +45,17 @@ def shared_house(template, built, tmp_path_factory):
     found = make_house(template, built, tmp_path_factory.mktemp("house"))
     yield found
     found.close()
+
+
+@pytest.fixture
+def postgres_house(postgres_database, built):
+    """A house on PostgreSQL, where requests run at the same time."""
+    return house_on(postgres_database, built)
+
+
+@pytest.fixture
+def ward(house):
+    """A house that has received one patient and a form."""
+    found = Ward(house)
+    found.receive()
+    return found

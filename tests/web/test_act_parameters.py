@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.cast import codes, intake_form, patient
-from tests.web.drafting import LOINC, B, Ward
+from tests.web.drafting import LOINC, B, Ward, override
 from tests.web.test_acts import DRAFT_ACTS, digest_of
 from tests.web.test_operations import dry_run
 
@@ -21,13 +21,6 @@ NO_FHIR = [
     ("x", "Parameters.parameter"),
 ]
 ACTS = [*(f"ServiceRequest/{{draft}}/{act}" for act in DRAFT_ACTS), "Task/{task}/$complete"]
-
-
-@pytest.fixture
-def ward(house):
-    found = Ward(house)
-    found.receive()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +186,6 @@ def test_any_version_is_not_the_version_that_was_seen(still, act):
 
 
 # -- what may override an open check
-
-
-def override(blocker, reason="asked at the bedside"):
-    parts = [{"name": "blocker", "valueCode": blocker}, {"name": "reason", "valueString": reason}]
-    return {"name": "override", "part": parts}
 
 
 @pytest.mark.parametrize(

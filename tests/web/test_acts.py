@@ -8,7 +8,7 @@ from sqlalchemy import select
 from fhir_svc.store import accounts, audit
 from fhir_svc.store.tables import work
 from tests.web.cast import codes
-from tests.web.drafting import B, Ward, now, values
+from tests.web.drafting import B, now, values
 
 STAT = timedelta(minutes=15)
 
@@ -21,13 +21,6 @@ DRAFT_ACTS = {
     "$revise": [{"name": "draft", "resource": {"resourceType": "ServiceRequest", "priority": "asap"}}],
     "$record-screening": [{"name": "mr", "valueCode": "no"}],
 }
-
-
-@pytest.fixture
-def ward(house):
-    found = Ward(house)
-    found.receive()
-    return found
 
 
 def digest_of(session, draft, etag=1):

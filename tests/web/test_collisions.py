@@ -1,16 +1,14 @@
 """Requests that wait for each other: the one that had to give way is carried out again, once, and nobody notices."""
 
-import threading
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event, exc
 
-from fhir_svc.app import create_app
 from fhir_svc.store import audit
 from fhir_svc.web import accept
 from fhir_svc.web.accept import TRIES
-from tests.web.cast import House, codes, make_settings, observation, patient, prepare_rows, record, transaction
+from tests.web.cast import at_once, codes, observation, patient, record, transaction
 
 MOTHER = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 
@@ -101,14 +99,6 @@ def test_what_fails_otherwise_is_not_tried_again(house):
     assert (answer.status_code, left) == (503, [TRIES - 2])
 
 
-@pytest.fixture
-def ward(postgres_database, built):
-    """A house on PostgreSQL, where requests run at the same time."""
-    prepare_rows(postgres_database)
-    app = create_app(make_settings("sqlite:////nowhere.db"), database=postgres_database, built=built)
-    return House(app, postgres_database)
-
-
 def crossing(kind, turn):
     """Writes of the same, from one end or from the other."""
     names = "abcdef" if turn % 2 else "fedcba"
@@ -126,26 +116,17 @@ def crossing(kind, turn):
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("kind", "tries"), [("batch", 1), ("transaction", 1), ("mixed", TRIES)])
-def test_bundles_about_the_same_in_opposite_order_are_all_taken(ward, monkeypatch, kind, tries):
+def test_bundles_about_the_same_in_opposite_order_are_all_taken(postgres_house, monkeypatch, kind, tries):
     monkeypatch.setattr(accept, "TRIES", tries)  # those of a kind do not even collide
-    ward.bearer()
+    postgres_house.bearer()
     if kind != "transaction":
-        ward.call("POST", "/fhir", crossing("batch", 1))
-    gate, answers = threading.Barrier(TRIES), []  # each that gives way lets another one through: so many can't fail
-
-    def send(turn):
-        gate.wait()
-        answers.append(ward.call("POST", "/fhir", crossing(kind, turn)))
-
-    threads = [threading.Thread(target=send, args=(turn,)) for turn in range(2, TRIES + 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        postgres_house.call("POST", "/fhir", crossing("batch", 1))
+    # each that gives way lets another one through: so many can't fail
+    answers = at_once(TRIES, lambda turn: postgres_house.call("POST", "/fhir", crossing(kind, turn + 2)))
     assert [answer.status_code for answer in answers] == [200] * TRIES
     made = 6 if kind == "transaction" else 0
     said = [entry["response"]["status"] for answer in answers for entry in answer.json["entry"]]
     assert sorted(said) == ["200 OK"] * (len(said) - made) + ["201 Created"] * made
-    assert ward.call("GET", "/fhir/Observation").json["total"] == 6
-    with ward.database.reading() as tx:
+    assert postgres_house.call("GET", "/fhir/Observation").json["total"] == 6
+    with postgres_house.database.reading() as tx:
         assert audit.verify(tx) == []

@@ -11,11 +11,9 @@ from tests.web.test_inbox import rule, sign, text_of
 
 
 @pytest.fixture
-def ward(house):
-    found = Ward(house)
-    found.receive()
-    set_passwords(house.database, "alice", "bob", "ada")
-    return found
+def ward(ward):
+    set_passwords(ward.house.database, "alice", "bob", "ada")
+    return ward
 
 
 def signed(ward, draft):
@@ -346,13 +344,7 @@ def carrying(ward, draft, change):
         one for one in ward.find("Provenance", target=f"ServiceRequest/{draft}") if "signature" in one.content
     ]
     (held,) = provenances
-    write(ward, held.id, 1, change(json.dumps(held.content).encode()))
-
-
-def write(ward, resource_id, version, body):
-    where = "resource = (SELECT key FROM resources WHERE id = ?) AND version = ?"
-    with ward.house.database.transaction() as tx:
-        tx.exec_driver_sql(f"UPDATE versions SET body = ? WHERE {where}", (body, resource_id, version))  # noqa: S608
+    ward.overwrite(held.id, 1, change(json.dumps(held.content).encode()))
 
 
 def sql(ward, statement, *values):
@@ -366,7 +358,7 @@ def edited(**change):
 
 def another_note(ward, draft):
     first = ward.session().act(f"ServiceRequest/{draft}/_history/1", method="GET").data
-    write(ward, draft, 1, edited(note=[{"text": "slipped in"}])(first))
+    ward.overwrite(draft, 1, edited(note=[{"text": "slipped in"}])(first))
 
 
 BROKEN = {

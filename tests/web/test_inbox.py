@@ -6,16 +6,14 @@ from datetime import timedelta
 import pytest
 
 from fhir_svc.store import audit, work, work_faults, work_watch
-from tests.web.drafting import PASSWORD, B, Ward, set_passwords
+from tests.web.drafting import PASSWORD, B, set_passwords
 from tests.web.test_acts import events
 
 
 @pytest.fixture
-def ward(house):
-    found = Ward(house)
-    found.receive()
-    set_passwords(house.database, "alice", "bob", "ada")
-    return found
+def ward(ward):
+    set_passwords(ward.house.database, "alice", "bob", "ada")
+    return ward
 
 
 def text_of(answer):

@@ -9,15 +9,9 @@ import pytest
 
 from fhir_svc.store import work, work_faults
 from fhir_svc.store.database import now
-from tests.web.drafting import Ward
 from tests.web.test_inbox import text_of
 
 PROFILES = Path(__file__).parents[2] / "profiles"
-
-
-@pytest.fixture
-def ward(house):
-    return Ward(house)
 
 
 def add(ward, kind, *ahead, tenant="north"):

@@ -9,13 +9,6 @@ from tests.web.drafting import Ward
 from tests.web.test_inbox import text_of
 
 
-@pytest.fixture
-def ward(house):
-    found = Ward(house)
-    found.receive()
-    return found
-
-
 def review_about(ward, *references):
     """The address of a review whose `basedOn` names these."""
     guidance = ward.guidance()

@@ -1,15 +1,13 @@
 """Requests about subscriptions that come at the same moment, on both databases."""
 
 import json
-import threading
 
 import pytest
 
-from fhir_svc.app import create_app
 from fhir_svc.store import clients, work
 from fhir_svc.store.clients import Client
 from fhir_svc.web import subscriptions as page
-from tests.web.cast import PUBLIC, House, codes, make_settings, prepare_rows
+from tests.web.cast import PUBLIC, at_once, codes, house_on
 from tests.web.test_subscriptions import HOOK, get, post, put, subscription
 
 MANY = 12
@@ -17,33 +15,15 @@ MANY = 12
 
 @pytest.fixture
 def home(database, built):
-    prepare_rows(database)
+    found = house_on(database, built)
     with database.transaction() as tx:
         clients.add(tx, Client("north-one", "north", "system/*.cruds", jwks=PUBLIC, endpoints=(HOOK,)))
-    found = House(create_app(make_settings("sqlite:////nowhere.db"), database=database, built=built), database)
     found.bearer("north-one")
     return found
 
 
-def at_once(act):
-    """The answers to as many calls that begin together."""
-    together, answers = threading.Barrier(MANY), []
-
-    def call(number):
-        together.wait()
-        answers.append(act(number))
-
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(MANY)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == MANY
-    return answers
-
-
 def test_identical_requests_at_once_make_one_subscription_and_get_one_answer(home):
-    answers = at_once(lambda _: post(home, subscription()))
+    answers = at_once(MANY, lambda _: post(home, subscription()))
     told = {(each.status_code, each.headers["Location"], json.dumps(each.json, sort_keys=True)) for each in answers}
     assert [status for status, *_ in told] == [201]
     assert get(home, "").json["total"] == 1
@@ -53,7 +33,7 @@ def test_identical_requests_at_once_make_one_subscription_and_get_one_answer(hom
 
 def test_no_more_are_made_at_once_than_a_client_may_have(home, monkeypatch):
     monkeypatch.setattr(page, "MOST", 3)
-    answers = at_once(lambda number: post(home, subscription(endpoint=f"{HOOK}/{number}")))
+    answers = at_once(MANY, lambda number: post(home, subscription(endpoint=f"{HOOK}/{number}")))
     assert sorted(each.status_code for each in answers) == [201] * 3 + [422] * (MANY - 3)
     assert {code for each in answers if each.status_code == 422 for code in codes(each)} == {"too-many-subscriptions"}
     assert get(home, "").json["total"] == 3

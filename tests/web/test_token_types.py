@@ -2,8 +2,6 @@
 
 import base64
 import json
-import time
-from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from joserfc.jws import JWSRegistry
 
 from fhir_svc.auth.oauth import Authority
-from tests.web.cast import CLIENT_KEY
+from tests.web.cast import CLIENT_KEY, claimed
 from tests.web.test_token import ask
 
 FORMLESS = {
@@ -53,16 +51,8 @@ CASES = [(place, name, word) for (place, name), wrong in WRONG.items() for word 
 
 def signed(header=None, claims=None):
     """An assertion that is rightly signed, whatever it says."""
-    moment = int(time.time())
-    head = {"alg": "ES384", "kid": "ec-1", "typ": "JWT"} | (header or {})
-    body = {
-        "iss": "north-ehr",
-        "sub": "north-ehr",
-        "aud": "http://localhost/auth/token",
-        "exp": moment + 240,
-        "iat": moment,
-        "jti": str(uuid4()),
-    } | (claims or {})
+    head = {"alg": "ES384", "kid": CLIENT_KEY.kid, "typ": "JWT"} | (header or {})
+    body = claimed() | (claims or {})
     said = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, body))
     signature = JWSRegistry.algorithms["ES384"].sign(said, CLIENT_KEY)
     return (said + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
