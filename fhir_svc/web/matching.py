@@ -9,6 +9,8 @@ from fhir_svc.intake.submission import Entry, Submission, place_of
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources
 from fhir_svc.store.database import Connection
+from fhir_svc.store.resources import Put
+from fhir_svc.web.negotiation import version_of
 
 
 def referred(tx: Connection, tenant: str, submission: Submission, question: str) -> Stored | None:
@@ -88,6 +90,19 @@ def check_replaced(tx: Connection, tenant: str, entry: Entry) -> None:
                 )
 
 
+def put(entry: Entry, subject: str | None) -> Put:
+    """Write down what is to be stored of an entry, under which preconditions; `subject` is whose it is in any case."""
+    resource = entry.resource or {}
+    patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
+    expected, absent, where = None, wants_none(entry), entry.location
+    if entry.if_match is not None:
+        where = place(entry, "If-Match")
+        expected = version_of(entry.if_match, where)
+    elif absent:
+        where = place(entry, "If-None-Match")
+    return Put(resource, patient, expected=expected, new=entry.minted, absent=absent, place=where)
+
+
 def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
     """Give the one resource that a condition matches; None for none, 412 for several."""
     params = parse_qsl(query, keep_blank_values=True)
@@ -103,7 +118,7 @@ def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str |
             code="not-supported",
             error="unsupported-parameter",
         )
-    resources.exclusive(tx, tenant, f"{kind}?", "", query)
+    hold(tx, tenant, f"{kind}?{query}")
     try:
         page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
     except Malformed as failure:
@@ -113,3 +128,9 @@ def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str |
             "The condition matches several resources.", expression=expression, code="multiple-matches"
         )
     return page.entries[0] if page.entries else None
+
+
+def hold(tx: Connection, tenant: str, question: str) -> None:
+    """Let nobody else decide by the same condition until this transaction ends."""
+    kind, _, query = question.partition("?")
+    resources.exclusive(tx, tenant, f"{kind}?", "", query)

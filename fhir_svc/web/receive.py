@@ -1,8 +1,8 @@
 """The intake transaction: an accepted submission becomes resources, a GuidanceResponse and a work row, or nothing.
 
 Everything here happens inside one transaction of the caller's. What is decided here needs the store: which stored
-patient is meant, what a condition or a conditional reference matches, which versions come about. What makes a
-submission acceptable at all was decided before, by `intake`, without it.
+patient is meant, what a condition or a conditional reference matches (`lookup`), which versions come about. What makes
+a submission acceptable at all was decided before, by `intake`, without it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import Conflict, Issue
+from fhir_svc.errors import Issue
 from fhir_svc.intake.submission import Entry, Kind, Reading, Submission, settle
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection
 from fhir_svc.store.resources import Put, Written
 from fhir_svc.store.tenants import Tenant
-from fhir_svc.web import matching, own_orders
-from fhir_svc.web.negotiation import version_of
+from fhir_svc.web import lookup, matching, own_orders
 from fhir_svc.web.own_orders import ChangedElsewhere, Reported
 from fhir_svc.web.wire import instant
 
@@ -76,7 +75,7 @@ class Received:
 def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Received:
     """Store a submission and start its evaluation."""
     tenant = receipt.tenant.name
-    found, existing = _look_up(tx, submission, receipt)
+    found, existing = lookup.look_up(tx, submission, receipt.tenant, receipt.actor.id)
     if not submission.settled or found:
         submission = settle(submission, found)
     for entry in submission.writes:
@@ -123,48 +122,6 @@ def _subject(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[
     return subject, {until_now} - {named, subject}
 
 
-def _look_up(tx: Connection, submission: Submission, receipt: Receipt) -> tuple[dict[str, str], dict[int, Stored]]:
-    """Answer what intake could not know: questions and locals to `Type/id`, and the entries that exist already."""
-    tenant = receipt.tenant.name
-    found: dict[str, str] = {}
-    existing: dict[int, Stored] = {}
-    for question in submission.questions:
-        match = matching.referred(tx, tenant, submission, question)
-        if match:
-            found[question] = match.local
-    for entry in submission.writes:
-        condition = entry.if_none_exist or entry.condition
-        match = (
-            matching.one(tx, tenant, entry.type, condition, expression=matching.asked_in(entry)) if condition else None
-        )
-        if entry.condition and not entry.minted:
-            matching.check_named(tx, tenant, entry, match)
-        if match and entry.if_none_exist:
-            existing[entry.index] = match
-        if match:
-            found[entry.local] = match.local
-        elif entry.type == "Patient" and (same := _same_person(tx, entry, receipt)):
-            found[entry.local] = f"Patient/{same}"
-    return found, existing
-
-
-def _same_person(tx: Connection, entry: Entry, receipt: Receipt) -> str | None:
-    """Give the stored Patient that an incoming one is by identifier, if it is another id than its own."""
-    tenant, resource = receipt.tenant.name, entry.resource or {}
-    same = patients.identify(tx, tenant, resource, receipt.tenant.identifier_systems)
-    if same is None or same == entry.id:
-        return None
-    if entry.method == "PUT" and resources.read(tx, tenant, "Patient", entry.id or "") is not None:
-        raise Conflict(
-            "Several stored patients match this one by id and identifier.",
-            expression=entry.location,
-            error="several-patients",
-        )
-    if entry.method == "PUT" and entry.id is not None and not entry.minted:
-        patients.alias(tx, tenant, entry.id, same)  # what the EHR sends about that id later is about this person
-    return same
-
-
 def _met(entry: Entry, stored: Stored) -> Done:
     return Done(entry, stored.type, stored.id, stored.version, stored.received, ours=stored.ours)
 
@@ -192,25 +149,13 @@ def _carry_out(
             told[entry.index] = _report(tx, entry, said, submission.kind, receipt, moved)
         else:
             fresh.append(entry)
-    puts = [_put(entry, said.subject) for entry in fresh]
+    puts = [matching.put(entry, said.subject) for entry in fresh]
     certain = [start] if start and any(put.new for put in puts) else []
     written = resources.put_many(tx, tenant, [*puts, *certain], submission=receipt.submission)
     told |= {entry.index: _done(entry, one) for entry, one in zip(fresh, written, strict=False)}
     if start and not certain and any(one.changed and not one.late for one in told.values()):
         resources.put_many(tx, tenant, [start], submission=receipt.submission)
     return [told[entry.index] for entry in submission.writes], moved
-
-
-def _put(entry: Entry, subject: str | None) -> Put:
-    resource = entry.resource or {}
-    patient = patients.patient_of(resource) or (None if entry.type == "Device" else subject)
-    expected, absent, place = None, matching.wants_none(entry), entry.location
-    if entry.if_match is not None:
-        place = matching.place(entry, "If-Match")
-        expected = version_of(entry.if_match, place)
-    elif absent:
-        place = matching.place(entry, "If-None-Match")
-    return Put(resource, patient, expected=expected, new=entry.minted, absent=absent, place=place)
 
 
 def _done(entry: Entry, written: Written) -> Done:
