@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from fhir_svc.errors import Malformed
-from fhir_svc.store.parameters import PARAMETERS
+from fhir_svc.store.parameters import AUDITED, PARAMETERS
 
 MOST_PARAMETERS: Final = 30
 MOST_VALUES: Final = 100  # of one parameter
 MOST_IN_ALL: Final = 200  # values of all of them: half a second's work
 MOST_IDS: Final = 5000  # which cost little: each is looked up by itself
+_KNOWN: Final = {**PARAMETERS, "AuditEvent": AUDITED}
 
 
 def usable(kind: str, params: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -32,9 +33,10 @@ def _each_once(kind: str, name: str, value: str) -> tuple[str, ...]:
     if "\0" in name or "\0" in value:
         text = "A parameter to search by holds the character U+0000, which nothing here can hold."
         raise Malformed(text, error="bad-search-value", code="value", expression=place(kind, name))
-    if "," not in value:
-        return (value,)
-    values = dict.fromkeys(split(value, ","))
+    values = dict.fromkeys(one for one in split(value, ",") if one.strip())
+    if not values:
+        text = "A parameter to search by has no value."
+        raise Malformed(text, error="bad-search-value", code="value", expression=place(kind, name))
     most = MOST_IDS if name == "_id" else MOST_VALUES
     if len(values) > most:
         raise _too_many(place(kind, name), f"{most} different values of this parameter")
@@ -49,7 +51,24 @@ def _too_many(place: str, told: str) -> Malformed:
 def place(kind: str, name: str) -> str:
     """Where in a request a search parameter stands; a name that is not known is not repeated."""
     own = name.partition(":")[0]
-    return f"http.{own}" if own in PARAMETERS.get(kind, ()) else "http"
+    return f"http.{own}" if own in _KNOWN.get(kind, ()) else "http"
+
+
+def is_empty(value: str) -> bool:
+    """Whether a parameter's value asks for nothing at all: R4 has it ignored where it steers no write."""
+    return not value.strip(" ,")
+
+
+def bad_modifier(kind: str, name: str) -> Malformed:
+    """What to say of a modifier that this parameter does not take here."""
+    text = "This search modifier is not supported here."
+    return Malformed(text, error="bad-modifier", code="not-supported", expression=place(kind, name))
+
+
+def bad_sort() -> Malformed:
+    """What to say of an order that this type can't be listed in."""
+    text = "Results can't be sorted by this."
+    return Malformed(text, error="bad-sort", code="not-supported", expression="http._sort")
 
 
 def split(value: str, mark: str) -> list[str]:

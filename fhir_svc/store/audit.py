@@ -19,16 +19,16 @@ from sqlalchemy.types import NullType
 
 from fhir_svc.errors import Malformed
 from fhir_svc.record import Stored
-from fhir_svc.store import body, cursors, periods
+from fhir_svc.store import asking, body, cursors, periods
 from fhir_svc.store.clock import clock
 from fhir_svc.store.cursors import Page
+from fhir_svc.store.parameters import AUDITED
 from fhir_svc.store.tables import Moment, audit, audit_heads, from_millis, to_millis
 
 START = "0" * 64
 NOBODY = "*"  # the chain of what was refused to nobody known: no tenant's, shown to every tenant's admin
-PARAMETERS = frozenset(
-    {"_id", "_lastUpdated", "date", "type", "subtype", "action", "outcome", "agent", "patient", "entity"}
-)
+PARAMETERS = AUDITED
+_RECORDED = frozenset({"date", "_lastUpdated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +174,51 @@ def read(tx: Connection, tenant: str, event_id: str) -> Stored | None:
 
 
 def search(
-    tx: Connection, tenant: str, params: Sequence[tuple[str, str]], *, count: int, cursor: str | None = None
+    tx: Connection,
+    tenant: str,
+    params: Sequence[tuple[str, str]],
+    *,
+    sort: str | None = None,
+    count: int,
+    cursor: str | None = None,
 ) -> Page:
-    """AuditEvents, newest first; `PARAMETERS` lists what can be asked."""
+    """AuditEvents in the order in which they were recorded; `PARAMETERS` lists what can be asked.
+
+    `sort` is `_sort`'s value; without it the newest stand first.
+    """
+    descending = _descending(sort)
     wanted = and_(audit.c.tenant.in_((tenant, NOBODY)), *(_condition(name, value) for name, value in params))
     total = tx.execute(select(func.count()).select_from(audit).where(wanted)).scalar_one()
     order = (audit.c.recorded, audit.c.sequence, audit.c.tenant)
     query = select(*order, audit.c.body).where(wanted)
     if cursor:
         at, sequence, chain = cursors.read(cursor, int, int, str)
-        query = query.where(tuple_(*order) < tuple_(literal(from_millis(at), Moment), sequence, chain))
-    rows = tx.execute(query.order_by(*(column.desc() for column in order)).limit(count + 1)).all()
+        here, place = tuple_(*order), tuple_(literal(from_millis(at), Moment), sequence, chain)
+        query = query.where(here < place if descending else here > place)
+    query = query.order_by(*(column.desc() if descending else column.asc() for column in order))
+    rows = tx.execute(query.limit(count + 1)).all()
     last = rows[count - 1] if len(rows) > count > 0 else None
     more = cursors.write(to_millis(last.recorded), last.sequence, last.tenant) if last else None
     return Page([_stored(row) for row in rows[:count]], more, total)
 
 
+def _descending(sort: str | None) -> bool:
+    """The chain's own order is that of the moments, whatever they are called; the first term says from which end."""
+    terms = (sort or "-date").split(",")
+    if any(term.removeprefix("-") not in _RECORDED for term in terms):
+        raise asking.bad_sort()
+    return terms[0].startswith("-")
+
+
 def _condition(name: str, value: str) -> Any:
-    own, modifier, _ = name.partition(":")
-    if modifier:
-        text = "This search modifier is not supported here."
-        raise Malformed(text, error="bad-modifier", code="not-supported", expression=f"http.{own}")
+    if ":" in name:
+        raise asking.bad_modifier("AuditEvent", name)
     wanted = value.split(",")
-    if name in {"date", "_lastUpdated"}:
-        return or_(*(periods.condition(one, audit.c.recorded, audit.c.recorded) for one in wanted))
+    if name in _RECORDED:
+        try:
+            return or_(*(periods.condition(one, audit.c.recorded, audit.c.recorded) for one in wanted))
+        except Malformed as failure:
+            raise failure.at(asking.place("AuditEvent", name)) from None
     column = audit.c["id" if name == "_id" else name]
     return column.in_([one.rpartition("|")[2] for one in wanted])
 

@@ -17,7 +17,7 @@ from sqlalchemy import and_, false, func, literal, or_, select, true
 
 from fhir_svc.errors import Malformed
 from fhir_svc.store import indexing, periods
-from fhir_svc.store.asking import place, split
+from fhir_svc.store.asking import bad_modifier, place, split
 from fhir_svc.store.bulk import among
 from fhir_svc.store.parameters import ALIASES, EVERYWHERE, INDEXED, PARAMETERS, Parameter
 from fhir_svc.store.tables import resources
@@ -96,7 +96,7 @@ def _read(tenant: str, kind: str, name: str, modifier: str, value: str) -> _Aske
     if name in EVERYWHERE:
         return _Asked(_everywhere(kind, name, modifier, value), few=name == "_id")
     field, parameter = _parameter(kind, name)
-    how = _modifier(parameter, name, modifier, value)
+    how = _modifier(kind, parameter, name, modifier, value)
     if parameter.head is not None:
         few = parameter.kind == "reference" and not how.missing
         return _Asked(_of_head(resources.c[parameter.head], parameter, how, value), few=few)
@@ -113,7 +113,7 @@ def _everywhere(kind: str, name: str, modifier: str, value: str) -> Any:
     if modifier == "missing" and value in _BOOLEANS:
         return false() if _BOOLEANS[value] else true()  # every resource has both
     if modifier:
-        raise _bad_modifier()
+        raise bad_modifier(kind, name)
     wanted = split(value, ",")
     if name == "_id":
         return resources.c.id.in_(wanted)
@@ -128,19 +128,15 @@ def _parameter(kind: str, name: str) -> tuple[str, Parameter]:
     return field, parameter
 
 
-def _modifier(parameter: Parameter, name: str, modifier: str, value: str) -> _Modifier:
+def _modifier(kind: str, parameter: Parameter, name: str, modifier: str, value: str) -> _Modifier:
     if modifier == "missing" and value in _BOOLEANS:
         return _Modifier(missing=True, absent=_BOOLEANS[value])
     typed = parameter.kind == "reference" and _TYPE.fullmatch(modifier)  # else a chain, or :identifier
     target = "Patient" if name == "patient" else modifier if typed else ""
     negated = modifier == "not" and parameter.kind in {"token", "code"}
     if modifier and modifier != target and not negated:
-        raise _bad_modifier()
+        raise bad_modifier(kind, name)
     return _Modifier(absent=negated, target=target)
-
-
-def _bad_modifier() -> Malformed:
-    return Malformed("This search modifier is not supported here.", error="bad-modifier", code="not-supported")
 
 
 def _of_head(column: Any, parameter: Parameter, how: _Modifier, value: str) -> Any:

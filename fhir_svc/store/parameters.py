@@ -163,5 +163,10 @@ PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Per type, the names that `search` takes as conditions."""
 
+AUDITED: Final = frozenset(
+    {"_id", "_lastUpdated", "date", "type", "subtype", "action", "outcome", "agent", "patient", "entity"}
+)
+"""The same of AuditEvents, which are kept by themselves."""
+
 URGENCY: Final = {"routine": 1, "urgent": 2, "asap": 3, "stat": 4}
 """By what `_sort=priority` orders: `-priority` is most urgent first."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, case, false, func, or_, select, type_coerce
 
-from fhir_svc.errors import Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import asking, conditions, cursors, periods, reading
 from fhir_svc.store.clock import now
@@ -100,9 +99,7 @@ def _term(kind: str, name: str) -> tuple[Any, bool, Any]:
     name = ALIASES.get((kind, name), name)
     parameter = INDEXED.get(kind, {}).get(name)
     if parameter is None:
-        raise Malformed(
-            "Results can't be sorted by this.", error="bad-sort", code="not-supported", expression="http._sort"
-        )
+        raise asking.bad_sort()
     if parameter.head is not None:
         head = func.coalesce(resources.c[parameter.head], "" if descending else _LAST)
         return (lambda _: head), descending, str

@@ -14,7 +14,7 @@ from fhir_svc.auth.audit_event import Told, patient_hash
 from fhir_svc.errors import Issue, Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, resources
-from fhir_svc.store.asking import usable
+from fhir_svc.store.asking import bad_sort, is_empty, usable
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import INDEXED
 from fhir_svc.web import artefact_reads, trail
@@ -45,28 +45,36 @@ class Asked:
 
 def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services) -> Asked:
     """Read the parameters of a search; what is not supported is refused under strict handling, else noted."""
-    steering = controls(params)
+    supported = _supported(kind)
+    understood = [one for one in params if _is_understood(*one, supported)]
+    steering = controls(understood)
     summary = steering.get("_summary", "false")
     if "_page" in steering:
         secret = given.settings.audit_key.get_secret_value()
         sought = unseal(steering["_page"], secret, tenant=actor.tenant, kind=kind)
         return Asked(sought, summary == "count" or sought.count == 0, ())
-    supported = _supported(kind)
-    wanted = tuple((name, value) for name, value in params if name not in CONTROLS | SILENT)
-    known = [(name, value) for name, value in wanted if name.partition(":")[0] in supported]
-    ignored = [name for name, _ in wanted if name.partition(":")[0] not in supported]
+    known = [(name, value) for name, value in understood if name not in CONTROLS | SILENT]
+    ignored = [name for name, value in params if not _is_understood(name, value, supported)]
     if summary not in {"count", "false"}:
         ignored.append("_summary")
     if ignored and prefer.strict:
         raise Malformed(
-            "A parameter is not supported for this type; leave it out, or prefer handling=lenient.",
+            "A parameter is not supported for this type, or has no value; leave it out, or prefer handling=lenient.",
             error="unsupported-parameter",
             code="not-supported",
             expression="http",
         )
-    count = count_of(steering.get("_count"))
-    sought = Sought(actor.tenant, kind, tuple(usable(kind, known)), steering.get("_sort"), count)
+    count, sort = count_of(steering.get("_count")), steering.get("_sort")
+    if kind in ARTEFACTS and sort not in {None, "_id"}:
+        raise bad_sort()
+    sought = Sought(actor.tenant, kind, tuple(usable(kind, known)), sort, count)
     return Asked(sought, summary == "count" or count == 0, tuple(dict.fromkeys(ignored)))
+
+
+def _is_understood(name: str, value: str, supported: frozenset[str]) -> bool:
+    """Whether a parameter counts. One without a value does not, as R4 has it; a page link that was cut off does."""
+    known = name in CONTROLS or name.partition(":")[0] in supported
+    return name in SILENT | {"_page"} or (known and not is_empty(value))
 
 
 def _supported(kind: str) -> frozenset[str]:
@@ -117,7 +125,7 @@ def page_of(tx: Any, asked: Asked) -> Page:
     sought = asked.sought
     count = 0 if asked.only_count else sought.count
     if sought.kind == AUDIT:
-        return audit.search(tx, sought.tenant, _audited(sought), count=count, cursor=sought.cursor)
+        return audit.search(tx, sought.tenant, _audited(sought), sort=sought.sort, count=count, cursor=sought.cursor)
     return resources.search(
         tx, sought.tenant, sought.kind, sought.params, sort=sought.sort, count=count, cursor=sought.cursor
     )
@@ -182,7 +190,8 @@ def _ignored(asked: Asked) -> list[Issue]:
         Issue(
             "not-supported",
             "unsupported-parameter",
-            f"{len(asked.ignored)} parameter(s) are not supported for this type and were ignored; see /fhir/metadata.",
+            f"{len(asked.ignored)} parameter(s) are not supported for this type, or have no value, and were ignored: "
+            "see /fhir/metadata.",
             severity="warning",
         )
     ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, text, update
 
+from fhir_svc.errors import Malformed
 from fhir_svc.store import audit, tables
 from fhir_svc.store.audit import Fault
 from fhir_svc.store.tables import from_millis
@@ -140,6 +141,36 @@ def test_a_refused_act_leaves_no_entry(database):
         raise RuntimeError
     with database.reading() as tx:
         assert audit.search(tx, T, [], count=1).total == 0
+
+
+@pytest.mark.parametrize("sort", [None, "-date", "date", "_lastUpdated", "-_lastUpdated,date"])
+def test_the_audit_is_read_from_either_end(chained, sort):
+    with chained.transaction() as tx:
+        audit.record(tx, audit.NOBODY, event())
+    with chained.reading() as tx:
+        seen, cursor = [], None
+        while cursor or not seen:
+            page = audit.search(tx, T, [], sort=sort, count=2, cursor=cursor)
+            seen += page.entries
+            cursor = page.next
+        recorded = [one.received for one in seen]
+    assert len({one.id for one in seen}) == 6
+    assert recorded == sorted(recorded, reverse=sort not in {"date", "_lastUpdated"})
+
+
+@pytest.mark.parametrize(
+    ("params", "sort", "error", "place"),
+    [
+        ([], "agent", "bad-sort", "http._sort"),
+        ([], "date,-_id", "bad-sort", "http._sort"),
+        ([("agent:exact", "bob")], None, "bad-modifier", "http.agent"),
+        ([("date", "yesterday")], None, "bad-search-value", "http.date"),
+    ],
+)
+def test_what_the_audit_cannot_be_asked_is_refused_and_located(chained, params, sort, error, place):
+    with pytest.raises(Malformed) as refused, chained.reading() as tx:
+        audit.search(tx, T, params, sort=sort, count=2)
+    assert [(one.error, one.expression) for one in refused.value.issues] == [(error, place)]
 
 
 @pytest.mark.parametrize(

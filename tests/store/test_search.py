@@ -193,7 +193,11 @@ def test_counting_reads_no_resource(filled):
         ([("colour", "red")], {}),
         ([("date", "yesterday")], {}),
         ([("date", "2024-13-01")], {}),
-        ([("_lastUpdated", "")], {}),
+        *(
+            ([(name, value)], {})
+            for name in ("_lastUpdated", "_id", "status", "code:not", "patient")
+            for value in ("", ",")
+        ),
         ([("subject.name", "x")], {}),
         ([("code:above", "x")], {}),
         ([("subject:Patient.name", "Erin")], {}),
@@ -286,6 +290,13 @@ def test_values_that_repeat_count_once(filled):
         assert ids(tx, "Observation", [("identifier", ",".join(["urn:lab|x\\|1"] * 5000))]) == ["d"]
         assert ids(tx, "Observation", [("code", "pulse")] * 5000) == ["e"]
         assert ids(tx, "Observation", [("code", "pulse")], sort=",".join(["date", "-_id"] * 500)) == ["e"]
+
+
+@pytest.mark.parametrize(("name", "value", "found"), [("status", "amended", "b"), ("date", "2024-03-05", "a")])
+def test_an_alternative_that_is_empty_is_none(filled, name, value, found):
+    with filled.reading() as tx:
+        for asked in (f"{value},", f",{value}", f" ,{value}"):
+            assert "".join(ids(tx, "Observation", [(name, asked)])) == found
 
 
 def test_many_ids_may_be_asked_for_at_once(filled):

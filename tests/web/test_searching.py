@@ -89,6 +89,59 @@ def test_an_unknown_parameter_is_refused_where_strictness_is_preferred(stocked):
     )
 
 
+def find(house, kind, query, **more):
+    if kind == "AuditEvent":
+        return house.as_person("ada", "GET", f"/fhir/{kind}?{query}", **more)
+    return house.call("GET", f"/fhir/{kind}?{query}", **more)
+
+
+@pytest.mark.parametrize("posted", [False, True])
+@pytest.mark.parametrize(
+    "query", ["status=", "patient=&patient=", "date=", "_lastUpdated=", "_id=,", "code:not=", "_sort=", "_count=%20"]
+)
+def test_a_parameter_without_a_value_is_ignored_and_said(stocked, query, posted):
+    if posted:
+        found = stocked.call("POST", "/fhir/Observation/_search", query, headers=POSTED).json
+    else:
+        found = stocked.call("GET", f"/fhir/Observation?{query}").json
+    assert found["total"] == 13
+    assert found["entry"][-1]["search"] == {"mode": "outcome"}
+    assert self_of(found) == "/fhir/Observation?_count=50"
+
+
+@pytest.mark.parametrize("kind", ["Observation", "AuditEvent", "Subscription", "Questionnaire"])
+def test_a_parameter_without_a_value_is_refused_where_strictness_is_preferred(stocked, kind):
+    for query in ("_id=", "_sort="):
+        assert find(stocked, kind, query).json["entry"][-1]["search"] == {"mode": "outcome"}
+        answer = find(stocked, kind, query, headers={"Prefer": "handling=strict"})
+        assert (answer.status_code, codes(answer)) == (400, ["unsupported-parameter"])
+
+
+def test_a_condition_of_a_write_ignores_nothing(house):
+    headers = {"If-None-Exist": "identifier="}
+    answer = house.call("POST", "/fhir/Observation", observation(), headers=headers)
+    assert (answer.status_code, codes(answer)) == (400, ["bad-search-value"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "sort", "status"),
+    [
+        ("AuditEvent", "date", 200),
+        ("AuditEvent", "-_lastUpdated", 200),
+        ("AuditEvent", "agent", 400),
+        ("Questionnaire", "_id", 200),
+        ("Questionnaire", "name", 400),
+    ],
+)
+def test_an_order_is_kept_to_or_refused(stocked, kind, sort, status):
+    answer = find(stocked, kind, f"_sort={sort}")
+    assert answer.status_code == status
+    if status == 200:
+        assert f"_sort={sort}" in self_of(answer.json)
+    else:
+        assert (codes(answer), answer.json["issue"][0]["expression"]) == (["bad-sort"], ["http._sort"])
+
+
 @pytest.mark.parametrize(
     "query", ["date=nonsense", "_count=x", "_count=-1", "_count=1&_count=2", "_sort=nonsense", "_page=forged", "_page="]
 )
