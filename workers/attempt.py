@@ -156,9 +156,17 @@ def _counted(trouble: Exception) -> bool:
 
 
 def _set_aside(desk: D, claim: Claim, step: Step[D], code: str) -> None:
-    with desk.database.transaction() as tx:
-        work.quarantine(tx, claim.ids, error=code, worker=desk.holder)
-        step.give_up(desk, tx, claim, code)
+    """Set aside and give up in one transaction; where that can't be done an admin at least sees it in quarantine."""
+    try:
+        with desk.database.transaction() as tx:
+            work.quarantine(tx, claim.ids, error=code, worker=desk.holder)
+            step.give_up(desk, tx, claim, code)
+    except (Unavailable, Conflict):
+        raise  # the lease ends and this is done again
+    except Exception as trouble:  # noqa: BLE001  whatever is broken, the row must not go round for ever
+        log.error("work.silent", work=claim.ids[0], **_named(trouble))  # noqa: TRY400  no text, no traceback
+        with desk.database.transaction() as tx:
+            work.quarantine(tx, claim.ids, error=code, worker=desk.holder)
 
 
 def _code(trouble: Exception) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.orders import escalation
 from fhir_svc.orders.transitions import OPEN
 from fhir_svc.orders.writes import Write
+from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources, work
 from fhir_svc.store.database import Connection
+from fhir_svc.store.resources import Put
 from fhir_svc.store.work_batch import New, add_new
 
 DELIVERED = ("ServiceRequest", "CommunicationRequest", "Flag", "Task", "Provenance")
@@ -18,11 +20,23 @@ _URGENT = frozenset({"stat", "asap"})
 _BEFORE: dict[str, frozenset[str]] = {  # which states of a resource an evaluation may move on
     "ServiceRequest": frozenset({"draft", "active"}),
     "Task": OPEN,
-    "GuidanceResponse": frozenset({"in-progress"}),
 }
 _ANY = frozenset(  # types without a state machine of ours: the version alone decides
     {"active", "inactive", "draft", "on-hold", "preliminary", "registered", "final", "amended", "completed", "unknown"}
 )
+
+
+def answer(
+    tx: Connection, tenant: str, patient: str, answers: Sequence[dict[str, Any]], begun: Mapping[str, Stored]
+) -> list[dict[str, Any]]:
+    """Store the GuidanceResponses of an evaluation, those that are begun by id as their next version; gives the new.
+
+    PreconditionFailed where another evaluation has answered one meanwhile.
+    """
+    versions = {id_: one.version for id_, one in begun.items()}
+    puts = [Put(one, patient, ours=True, expected=versions.get(one["id"])) for one in answers]
+    stored = resources.put_many(tx, tenant, puts)
+    return [one for one, now in zip(answers, stored, strict=True) if now.changed]
 
 
 def write_all(
@@ -40,10 +54,9 @@ def write_all(
     """
     new: dict[str, dict[str, Any]] = {}
     for one in writes:
-        local = f"{one.resource['resourceType']}/{one.resource['id']}"
         if one.version is None:
-            if local not in known:
-                new[local] = one.resource
+            if one.local not in known:
+                new[one.local] = one.resource
         elif write(tx, tenant, patient, one):
             leave_delivery(tx, tenant, patient, one.resource)
     resources.create_many(tx, tenant, list(new.values()), patient=patient, ours=True)

@@ -98,7 +98,7 @@ class Sheet:
     def create(self, resource: Resource) -> bool:
         """Write a new resource unless it is there already; says whether it was written."""
         local = f"{resource['resourceType']}/{resource['id']}"
-        known = local in self.ours or any(_is(write, local) for write in self.writes)
+        known = local in self.ours or any(write.local == local for write in self.writes)
         if not known:
             self.writes.append(Write(resource))
         return not known
@@ -131,7 +131,3 @@ def display(knowledge: Knowledge, code_system: str, code: str) -> str | None:
 def identifier(name: str, value: str) -> Resource:
     """One of our identifiers."""
     return {"system": namespace(name), "value": value}
-
-
-def _is(write: Write, local: str) -> bool:
-    return f"{write.resource['resourceType']}/{write.resource['id']}" == local

@@ -13,6 +13,11 @@ class Write:
     resource: dict[str, Any]
     version: int | None = None
 
+    @property
+    def local(self) -> str:
+        """Unversioned literal reference, `Type/id`."""
+        return f"{self.resource['resourceType']}/{self.resource['id']}"
+
 
 @dataclass(frozen=True, slots=True)
 class Writes:

@@ -25,6 +25,7 @@ from fhir_svc.store.work_faults import Quarantined, discard, history, quarantine
 from fhir_svc.store.work_watch import Count, Worker, forget_done, forget_workers, heartbeat, summary, workers
 
 MAX_ATTEMPTS = 5
+MOST_AT_ONCE = 500  # rows of one lane: what a claim takes must be done long before its lease ends
 REPUBLISH = timedelta(seconds=5)
 LATEST_WINS = frozenset({"clock", "write_back", "notify"})  # kinds of which a lane needs one open row only
 ONE_PER_TENANT = frozenset({"reconcile"})  # kinds of which a tenant's rows share a lane
@@ -177,8 +178,10 @@ def due(
 
 
 _ASKED = select(work.c.tenant, work.c.lane, work.c.demo).where(work.c.id == bindparam("row"))
+_TAKEN = ("id", "kind", "tenant", "patient", "subject", "urgent", "state", "attempts", "created", "at", "demo")
+_RIPE, _EXPIRED = (work.c.not_before <= clock()).label("ripe"), (work.c.lease_until <= clock()).label("expired")
 _LANE = (
-    select(work, (work.c.not_before <= clock()).label("ripe"), (work.c.lease_until <= clock()).label("expired"))
+    select(*(work.c[name] for name in _TAKEN), _RIPE, _EXPIRED)
     .where(OPEN, work.c.tenant == bindparam("of"), work.c.lane == bindparam("in"))
     .order_by(work.c.id)
     .with_for_update()  # two claims of one lane: the second waits here, then sees the lease
@@ -186,9 +189,10 @@ _LANE = (
 
 
 def claim(tx: Connection, work_id: str, *, worker: str, lease: timedelta, demo: bool | None = None) -> Claim | None:
-    """Lease everything due in this row's lane, or None: nothing to do, or another worker is at it.
+    """Lease what is due in this row's lane, or None: nothing to do, or another worker is at it.
 
-    The attempt is counted here, before any work. `demo=False` refuses rows of the demonstration.
+    Of more than MOST_AT_ONCE rows the urgent ones are taken first, then the oldest. The attempt is counted here, before
+    any work. `demo=False` refuses rows of the demonstration.
     """
     asked = tx.execute(_ASKED, {"row": work_id}).one_or_none()
     if asked is None or (demo is False and asked.demo):
@@ -200,15 +204,17 @@ def claim(tx: Connection, work_id: str, *, worker: str, lease: timedelta, demo: 
     if not ready:
         return None
     spent = [row for row in ready if row.attempts >= MAX_ATTEMPTS]
-    return _lease(tx, spent or ready, worker=worker, lease=lease, exhausted=bool(spent))
+    chosen = sorted(spent or ready, key=lambda row: (not row.urgent, row.created, row.id))[:MOST_AT_ONCE]
+    return _lease(tx, chosen, worker=worker, lease=lease, exhausted=bool(spent))
 
 
 def _lease(tx: Connection, rows: Sequence[Any], *, worker: str, lease: timedelta, exhausted: bool) -> Claim:
     ids = tuple(row.id for row in rows)
     tx.execute(
         update(work)
-        .where(work.c.id.in_(ids), work.c.state.in_(("due", "leased")))
-        .values(state="leased", worker=worker, lease_until=later(lease), attempts=work.c.attempts + 1, updated=clock())
+        .where(one_of(tx.dialect.name, work.c.id, "taken"), work.c.state.in_(("due", "leased")))
+        .values(state="leased", worker=worker, lease_until=later(lease), attempts=work.c.attempts + 1, updated=clock()),
+        {"taken": listing(ids)},
     )
     oldest_first = sorted(rows, key=lambda row: (row.created, row.id))
     kinds = {row.kind for row in rows}

@@ -11,6 +11,7 @@ from fhir_svc.artefacts import load_artefacts
 from fhir_svc.errors import Broken, Unavailable
 from fhir_svc.evaluation import Evaluation
 from fhir_svc.knowledge import Knowledge
+from fhir_svc.orders.failures import failure
 from fhir_svc.orders.writes import Write, Writes
 from fhir_svc.store import audit, patients, work
 from workers import evaluate
@@ -86,6 +87,39 @@ def test_all_due_work_of_a_patient_is_one_evaluation(store, equipment, pathway):
     assert pathway.asked[0][3]["seed"] == "g0"
     assert set(statuses(store).values()) == {"success"}
     assert len(store.all("ServiceRequest")) == 1
+
+
+def test_many_submissions_of_one_patient_are_answered_a_share_at_a_time_and_urgent_ones_first(
+    store, equipment, pathway, monkeypatch
+):
+    monkeypatch.setattr(work, "MOST_AT_ONCE", 3)
+    rows = [store.submit(f"g{number}") for number in range(7)]
+    store.submit("form", urgent=True)
+    evaluate.run(equipment, rows[0])
+    assert sorted(id_ for id_, status in statuses(store).items() if status == "success") == ["form", "g0", "g1"]
+    for _ in range(2):
+        evaluate.run(equipment, rows[6])
+    assert set(statuses(store).values()) == {"success"}
+    assert len(store.all("ServiceRequest")) == 1
+    moments = [at for _, _, at, _ in pathway.asked]
+    assert moments == sorted(moments)
+
+
+def test_what_was_answered_before_is_not_read_again(store, equipment, pathway):
+    for guidance in ("g1", "g2"):
+        evaluate.run(equipment, store.submit(guidance))
+    assert "GuidanceResponse" not in pathway.asked[1][0].by_type
+    assert "ServiceRequest" in pathway.asked[1][0].by_type
+
+
+def test_work_put_back_by_an_admin_does_not_go_back_in_time(store, equipment, pathway):
+    old = store.submit("old")
+    set_aside(store, old, days=3)
+    newer = store.put({"resourceType": "Observation", "id": "newer", "status": "final"}, ours=False).last_updated
+    requeue(store, old)
+    evaluate.run(equipment, old)
+    assert pathway.asked[0][2] >= newer
+    assert statuses(store) == {"old": "success"}
 
 
 def test_the_same_writes_again_make_nothing_new(store, equipment, pathway):
@@ -171,6 +205,60 @@ def test_an_engine_error_is_never_silence(store, equipment, pathway, capsys, tro
     assert "SECRET" not in "".join(capsys.readouterr())
 
 
+def test_what_failed_is_answered_when_an_admin_puts_it_back_after_the_mending(store, equipment, pathway):
+    row = store.submit("g1")
+    pathway.trouble = Broken("x", error="broken-rule")
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "failure"}
+    pathway.trouble = None
+    requeue(store, row)
+    evaluate.run(equipment, row)
+    assert statuses(store) == {"g1": "success"}
+    assert store.counts()[("evaluate", "done")] == 1
+    assert len(store.all("ServiceRequest")) == 1
+
+
+def test_what_fails_again_after_the_physician_has_looked_asks_for_another_look(store, equipment, monkeypatch, pathway):
+    monkeypatch.setattr(evaluate, "failure", failure)
+    row = store.submit("g1")
+    pathway.trouble = Broken("x", error="broken-rule")
+    evaluate.run(equipment, row)
+    for number, look_closed in enumerate((False, True, True), start=1):
+        (look,) = (one for one in store.all("Task") if one.content["status"] == "requested")
+        if look_closed:
+            store.put({**look.content, "status": "completed"})
+        requeue(store, row)
+        evaluate.run(equipment, row)
+        assert store.quarantined(row) == "broken-rule"
+        assert [one.content["status"] for one in store.all("Task")].count("requested") == 1, number
+    assert len(store.all("Task")) == 3
+
+
+def test_a_record_that_can_not_be_read_is_said_and_set_aside(store, equipment):
+    store.put({"resourceType": "Observation", "id": "bad", "status": "final"}, ours=False)
+    with store.database.transaction() as tx:
+        tx.execute(text("UPDATE versions SET body = :none"), {"none": b"{"})
+    row = store.submit("g1")
+    for _ in range(6):
+        store.ripen()
+        evaluate.run(equipment, row)
+    assert store.quarantined(row) == "exception-DecodeError"
+    assert statuses(store) == {"g1": "failure"}
+    assert [one.content["priority"] for one in store.all("Task")] == ["asap"]
+
+
+def test_work_whose_giving_up_fails_too_is_seen_by_an_admin(store, equipment, pathway, monkeypatch, capsys):
+    def broken(*_args, **_names):
+        raise ZeroDivisionError
+
+    row = store.submit("g1")
+    pathway.trouble = Broken("x", error="broken-rule")
+    monkeypatch.setattr(evaluate, "failure", broken)
+    evaluate.run(equipment, row)
+    assert store.quarantined(row) == "broken-rule"
+    assert "work.silent" in "".join(capsys.readouterr())
+
+
 def test_processes_that_were_killed_run_out_of_attempts_and_say_failure(store, equipment, pathway):
     row = store.submit("g1")
     store.die(row, evaluate.LEASE)
@@ -216,6 +304,19 @@ def test_another_pathway_in_the_folder_is_evaluated_beside_the_main_one(store, e
     assert draft.content["instantiatesCanonical"][0].endswith("/PlanDefinition/vascular|1.0.0")
     evaluate.run(ready, store.submit("g2"))
     assert len(store.all("ServiceRequest")) == 1
+
+
+def set_aside(store, row, *, days):
+    """As if this had been received so many days ago and had stood in quarantine since."""
+    with store.database.transaction() as tx:
+        work.claim(tx, row, worker="w", lease=evaluate.LEASE)
+        work.quarantine(tx, [row], error="broken-rule")
+        tx.execute(text("UPDATE work SET at = at - :gone"), {"gone": days * 86_400_000})
+
+
+def requeue(store, row):
+    with store.database.transaction() as tx:
+        work.requeue(tx, "north", row, actor="ada", reason="mended")
 
 
 def calf_pattern(authored):
