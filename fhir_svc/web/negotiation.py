@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from flask import Flask, Request, request
+from gunicorn.http.errors import NoMoreData
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from fhir_svc.errors import Malformed, NotAcceptable, TooLarge, UnsupportedMediaType
 from fhir_svc.store import audit, resources
@@ -36,8 +39,28 @@ class Prefer:
     respond_async: bool = False
 
 
+class Whole(LimitedStream):
+    """A body that ends where its head said, or was cut off: gunicorn gives what came and says nothing."""
+
+    def on_disconnect(self, error: Exception | None = None) -> None:
+        """Malformed for a body that ended too early; whoever only falls silent is told so as elsewhere."""
+        if isinstance(error, NoMoreData) or (error is None and not self._limit_is_max):
+            raise Malformed("The body was cut off; send it whole.")
+        super().on_disconnect(error)
+
+
 class Holdable(Request):
-    """A request whose form, whenever it is read, holds nothing that PostgreSQL can't."""
+    """A request whose body comes whole, and whose form holds nothing that PostgreSQL can't, whenever they are read."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body as it comes; what is larger than may be was refused, or will be on the way."""
+        safe: IO[bytes] = super().stream
+        if not isinstance(safe, LimitedStream):
+            return safe
+        length = self.content_length
+        limit = safe.limit if length is None else length
+        return Whole(self.input_stream, limit, is_max=length is None)  # type: ignore[return-value]  # a RawIOBase
 
     def _load_form_data(self) -> None:
         super()._load_form_data()
@@ -45,9 +68,16 @@ class Holdable(Request):
 
 
 def register(app: Flask) -> None:
-    """Refuse U+0000 on every way into the app but FHIR JSON, which is read without it anyway."""
+    """Refuse half bodies and coded ones, and U+0000 on every way in but FHIR JSON, which is read without it anyway."""
     app.request_class = Holdable
+    app.before_request(refuse_coded)
     app.before_request(refuse_nul)
+
+
+def refuse_coded() -> None:
+    """Malformed for a body that is in another coding than in pieces: the server would hand it on as it came."""
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise Malformed("Send the body as it is, or in pieces (chunked).", expression="http.Transfer-Encoding")
 
 
 def refuse_nul() -> None:

@@ -146,6 +146,62 @@ def test_a_body_whose_pieces_can_not_be_told_apart_is_refused(server, path, piec
     assert b"internal" not in body
 
 
+FORMS = {b"/login", b"/auth/token", b"/fhir/Patient/_search"}
+WRITES = [b"/fhir/Observation", b"/fhir", b"/fhir/$submit", b"/fhir/Observation/$validate", *sorted(FORMS)]
+
+
+def headed(path, framing):
+    """The head of a POST, framed as given."""
+    kind = b"application/x-www-form-urlencoded" if path in FORMS else b"application/fhir+json"
+    bearer = b"Authorization: Bearer T\r\n" if path.startswith(b"/fhir") else b""
+    return b"POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: %s\r\n%s\r\n\r\n" % (path, bearer, kind, framing)
+
+
+def stored(port):
+    """How many Observations there are."""
+    asked = b"GET /fhir/Observation?_summary=count HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer T\r\n"
+    return json.loads(say(port, asked + b"Connection: close\r\n\r\n")[2])["total"]
+
+
+@pytest.mark.parametrize("path", WRITES)
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        (b"Content-Length: 5000", b"%s"),
+        (b"Content-Length: 5000", b""),
+        (b"Transfer-Encoding: chunked", b"1000\r\n%s"),
+        (b"Transfer-Encoding: chunked", b"%%x\r\n%s\r\n"),
+    ],
+    ids=["shorter", "nothing", "in-a-piece", "before-the-last-piece"],
+)
+def test_a_body_that_was_cut_off_is_not_taken_for_a_whole_one(server, path, framing, sent):
+    port, _ = server
+    content = b"a=b" if path in FORMS else json.dumps(observation(note=[{"text": "cut"}])).encode()
+    body = sent % content if b"%s" in sent else sent
+    body = body % len(content) if b"%x" in body else body
+    before = stored(port)
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+        line.sendall(headed(path, framing) + body)
+        line.shutdown(socket.SHUT_WR)
+        status, _, told = answer(line)
+    assert status == 400
+    assert b"invalid_request" in told or b"malformed" in told
+    assert stored(port) == before
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"deflate,chunked", b"identity, chunked", b"compress, Chunked"])
+@pytest.mark.parametrize("path", WRITES)
+def test_a_body_that_claims_to_be_coded_otherwise_is_not_read_as_it_stands(server, path, coding):
+    port, _ = server
+    content = json.dumps(observation(note=[{"text": "coded"}])).encode()
+    before = stored(port)
+    head = headed(path, b"Connection: close\r\nTransfer-Encoding: " + coding)
+    status, _, told = say(port, head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
+    assert status == 400
+    assert b"invalid_request" in told or b"malformed" in told
+    assert stored(port) == before
+
+
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF = b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Le"
 
