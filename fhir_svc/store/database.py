@@ -25,6 +25,7 @@ __all__ = ["Connection", "Database", "now"]
 
 PATIENCE = 10.0  # seconds a writer waits for its turn before it says "not now"
 _NO_STORE = ("disk is full", "readonly database", "read-only", "disk i/o error", "no space left")
+_SILENT = "The database doesn't answer."
 _COLLISIONS = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -77,14 +78,14 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Commit durably on exit, roll back on any exception. Database faults leave as errors of the house."""
-        with _faults(), self._turn(), self.engine.connect().execution_options(begin="IMMEDIATE") as tx, tx.begin():
+        with _faults(), self._turn(), _connected(self.engine, begin="IMMEDIATE") as tx:
             yield tx
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A snapshot that sees one moment and can write nothing."""
         options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with _faults(), self.engine.connect().execution_options(begin="DEFERRED", **options) as tx, tx.begin():
+        with _faults(), _connected(self.engine, begin="DEFERRED", **options) as tx:
             yield tx
 
     @contextmanager
@@ -198,7 +199,7 @@ def _postgres_engine(url: Any) -> Engine:
             connection.commit()
         except Exception:  # noqa: BLE001  whatever the driver says: its name is not known where SQLite is used
             connection.close()
-            raise Unavailable("The database doesn't answer.") from None
+            raise Unavailable(_SILENT) from None
 
     @event.listens_for(engine, "checkout")
     def _taken(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -214,6 +215,24 @@ def _has_spoken(socket: int) -> bool:
     asked = select.poll()
     asked.register(socket, select.POLLIN)
     return bool(asked.poll(0))
+
+
+@contextmanager
+def _connected(engine: Engine, **options: Any) -> Iterator[Connection]:
+    """A transaction on a connection of the pool. Whoever goes on after that was lost is not told by a DBAPIError."""
+    try:
+        connection = engine.connect()
+    except exc.InvalidRequestError:  # each was ended as soon as it was made
+        raise Unavailable(_SILENT) from None
+    with connection:
+        try:
+            connection.execution_options(**options)
+            with connection.begin():
+                yield connection
+        except exc.InvalidRequestError:
+            if not connection.invalidated:
+                raise
+            raise Unavailable(_SILENT) from None
 
 
 @contextmanager
@@ -244,4 +263,4 @@ def _unavailable(error: exc.DBAPIError) -> Unavailable:
         return Collided("The database is busy.", retry_after=1)
     if state.startswith("40") or state in {"55P03", "57014"} or "locked" in str(error.orig):
         return Unavailable("The database is busy.", retry_after=1)
-    return Unavailable("The database doesn't answer.")
+    return Unavailable(_SILENT)

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import event, func, insert, inspect, select, text
+from sqlalchemy.exc import InvalidRequestError, OperationalError
 
 from fhir_svc.errors import Broken, Conflict, Unavailable
 from fhir_svc.store import database as database_room
@@ -173,6 +175,44 @@ def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works
         tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with postgres_database.transaction() as tx:
         now(tx)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", ["reading", "transaction"])
+def test_connections_that_the_server_ends_as_soon_as_they_are_made_are_unavailable(postgres_server, way):
+    """A proxy that fails over does that, and so does a server that is going down."""
+    other, database = Database(postgres_server), Database(postgres_server)
+
+    def end(connection, _record):
+        with other.transaction() as tx:
+            tx.execute(select(func.pg_terminate_backend(connection.info.backend_pid, 60_000)))
+
+    event.listen(database.engine, "connect", end)
+    with pytest.raises(Unavailable), getattr(database, way)():
+        pass
+    event.remove(database.engine, "connect", end)
+    with getattr(database, way)() as tx:
+        now(tx)
+    database.dispose()
+    other.dispose()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", ["reading", "transaction"])
+@pytest.mark.parametrize("after", [lambda _: None, now, lambda tx: tx.begin_nested().commit()])
+def test_going_on_after_the_connection_was_lost_is_unavailable_however_it_is_found_out(postgres_database, way, after):
+    with pytest.raises(Unavailable), getattr(postgres_database, way)() as tx:  # noqa: PT012  it fails later
+        with suppress(OperationalError):
+            tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        after(tx)
+    with postgres_database.transaction() as tx:
+        now(tx)
+
+
+@pytest.mark.parametrize("misused", [lambda tx: tx.begin(), lambda tx: (tx.close(), now(tx))])
+def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_gone(database, misused):
+    with pytest.raises(InvalidRequestError), database.transaction() as tx:
+        misused(tx)
 
 
 @pytest.mark.postgres
