@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,11 +17,15 @@ from fhir_svc.store.periods import EVER, FOREVER
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some results; `next` is the cursor of the following page, None at the end; `total` counts all matches."""
+    """Some results; `next` is the cursor of the following page, None at the end; `total` counts all matches.
+
+    `complete` is the moment from which on there may be more to come: to ask on from.
+    """
 
     entries: list[Stored] = field(default_factory=list)
     next: str | None = None
     total: int = 0
+    complete: datetime | None = None
 
 
 def write(*place: int | str) -> str:

@@ -88,7 +88,7 @@ class History:
         return self._current > 0
 
     def __len__(self) -> int:
-        return self._count(versions.c.resource == self._key)
+        return self._extent(true())[0]
 
     def __iter__(self) -> Iterator[Stored]:
         mine = every().where(versions.c.resource == self._key)
@@ -103,6 +103,7 @@ class History:
         if since is not None:  # finer than what is kept: the next whole millisecond
             least = to_millis(since) + (since.microsecond % 1000 > 0)
             wanted = and_(wanted, type_coerce(versions.c.received, BigInteger) >= least)
+        extent = self._extent(wanted)  # before what is shown is read: what comes meanwhile is shown again, not missed
         first, last = cursors.read(cursor, int, int) if cursor else (self._current, 0)
         behind = versions.c.version != first if last else true()
         if last and last != first:
@@ -117,11 +118,13 @@ class History:
         shown = every().where(versions.c.resource == self._key, versions.c.version.in_(numbers))
         found = stored(self._tx.execute(shown.order_by(*order)))
         more = cursors.write(first, found[-1].version) if len(listed) > len(found) > 0 else None
-        return Page(found, more, self._count(wanted))
+        return Page(found, more, *extent)
 
-    def _count(self, wanted: Any) -> int:
-        found: int = self._tx.execute(select(func.count()).select_from(versions).where(wanted)).scalar_one()
-        return found
+    def _extent(self, wanted: Any) -> tuple[int, datetime | None]:
+        """How many of them are wanted, and when the last of all came: the next one comes then or later."""
+        extent = select(func.count().filter(wanted), func.max(versions.c.received))
+        count, last = self._tx.execute(extent.where(versions.c.resource == self._key)).one()
+        return count, last
 
 
 def history(tx: Connection, tenant: str, type: str, id: str) -> History:  # noqa: A002  FHIR's words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from fhir_svc.store.cursors import Page
 from fhir_svc.store.reading import History
 from fhir_svc.web import replies, searching
 from fhir_svc.web.negotiation import Prefer
-from fhir_svc.web.pages_of_results import Sought, seal, unseal
+from fhir_svc.web.pages_of_results import Sought, meta, seal, unseal
 from fhir_svc.web.services import Services
 from fhir_svc.web.wire import instant
 
@@ -43,9 +42,9 @@ def page(
     base = given.settings.fhir_base
     asked = {**dict(sought.params), "_count": sought.count} if "_page" not in steering else {"_page": steering["_page"]}
     written = bundle(found.entries, base, f"{base}/{place}?{urlencode(asked)}")
-    written["total"] = found.total
+    written |= meta(sought.complete or found.complete) | {"total": found.total}
     if found.next:
-        token = seal(replace(sought, cursor=found.next), secret)
+        token = seal(sought.following(found), secret)
         written["link"].append({"relation": "next", "url": f"{base}/{place}?{urlencode({'_page': token})}"})
     if not found.entries:
         del written["entry"]
@@ -58,7 +57,7 @@ def _found(versions: History | Sequence[Stored], sought: Sought) -> Page:
     if isinstance(versions, History):
         return versions.page(sought.count, since=since, cursor=sought.cursor)
     found = [one for one in versions if since is None or one.received >= since]
-    return Page(found[: sought.count], None, len(found))
+    return Page(found[: sought.count], None, len(found), max(one.received for one in versions))
 
 
 def _instant(text: str) -> datetime:

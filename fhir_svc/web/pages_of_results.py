@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 from joserfc import jwe
@@ -12,6 +13,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from fhir_svc.errors import Malformed
+from fhir_svc.store.cursors import Page
+from fhir_svc.web.wire import instant
 
 ALGORITHMS: Final = ["dir", "A256GCM"]
 HEADER: Final = {"alg": "dir", "enc": "A256GCM"}
@@ -19,7 +22,10 @@ HEADER: Final = {"alg": "dir", "enc": "A256GCM"}
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A search as it was asked: by whom (`tenant`), of which type, with which parameters, from which place on."""
+    """A search as it was asked: by whom (`tenant`), of which type, with which parameters, from which place on.
+
+    `complete` is what the first page said of itself: to ask on from later is right for all pages together.
+    """
 
     tenant: str
     kind: str
@@ -27,6 +33,16 @@ class Sought:
     sort: str | None
     count: int
     cursor: str | None = None
+    complete: datetime | None = None
+
+    def following(self, page: Page) -> Sought:
+        """The same search from behind this page on."""
+        return replace(self, cursor=page.next, complete=self.complete or page.complete)
+
+
+def meta(moment: datetime | None) -> dict[str, Any]:
+    """The `meta` of a Bundle that is complete up to this moment: whoever asks on from there misses nothing."""
+    return {"meta": {"lastUpdated": instant(moment)}} if moment else {}
 
 
 def seal(sought: Sought, secret: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -17,10 +18,11 @@ from fhir_svc.store import audit, resources
 from fhir_svc.store.asking import bad_sort, is_empty, usable
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import INDEXED
+from fhir_svc.store.watermark import watermark
 from fhir_svc.web import artefact_reads, trail
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
-from fhir_svc.web.pages_of_results import Sought, seal, unseal
+from fhir_svc.web.pages_of_results import Sought, meta, seal, unseal
 from fhir_svc.web.rights import ARTEFACTS, AUDIT
 from fhir_svc.web.services import Services, services
 
@@ -114,21 +116,24 @@ def run(asked: Asked, actor: Actor, given: Services) -> Page:
     if asked.sought.kind in ARTEFACTS:
         return artefact_reads.search(given.knowledge, asked.sought)
     with given.database.reading() as tx:
-        page = page_of(tx, asked)
+        complete = asked.sought.complete or watermark(tx, actor.tenant)
+    with given.database.reading() as tx:  # which sees what was committed later, too
+        page = page_of(tx, asked, complete)
     with given.database.transaction() as tx:
         trail.leave(tx, Told("search-type", targets=(asked.sought.kind,)), actor)
     return page
 
 
-def page_of(tx: Any, asked: Asked) -> Page:
-    """Carry the search out in a transaction."""
+def page_of(tx: Any, asked: Asked, complete: datetime) -> Page:
+    """Carry the search out in a transaction that sees everything up to the watermark `complete`."""
     sought = asked.sought
     count = 0 if asked.only_count else sought.count
+    how: dict[str, Any] = {"sort": sought.sort, "count": count, "cursor": sought.cursor}
     if sought.kind == AUDIT:
-        return audit.search(tx, sought.tenant, _audited(sought), sort=sought.sort, count=count, cursor=sought.cursor)
-    return resources.search(
-        tx, sought.tenant, sought.kind, sought.params, sort=sought.sort, count=count, cursor=sought.cursor
-    )
+        page = audit.search(tx, sought.tenant, _audited(sought), **how)
+    else:
+        page = resources.search(tx, sought.tenant, sought.kind, sought.params, **how)
+    return replace(page, complete=complete)
 
 
 def _audited(sought: Sought) -> list[tuple[str, str]]:
@@ -147,11 +152,10 @@ def bundle(asked: Asked, page: Page, given: Services) -> dict[str, Any]:
     base = given.settings.fhir_base
     links = [{"relation": "self", "url": _own(asked, given)}]
     if page.next and not asked.only_count:
-        sought = asked.sought
-        following = Sought(sought.tenant, sought.kind, sought.params, sought.sort, sought.count, page.next)
-        token = seal(following, given.settings.audit_key.get_secret_value())
-        links.append({"relation": "next", "url": f"{base}/{sought.kind}?{urlencode({'_page': token})}"})
-    found: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": page.total, "link": links}
+        token = seal(asked.sought.following(page), given.settings.audit_key.get_secret_value())
+        links.append({"relation": "next", "url": f"{base}/{asked.sought.kind}?{urlencode({'_page': token})}"})
+    found: dict[str, Any] = {"resourceType": "Bundle"} | meta(page.complete)
+    found |= {"type": "searchset", "total": page.total, "link": links}
     entries = [] if asked.only_count else [_entry(stored, base) for stored in page.entries]
     if asked.ignored:
         entries.append({"resource": outcome(_ignored(asked)), "search": {"mode": "outcome"}})

@@ -285,3 +285,43 @@ def test_a_value_that_is_repeated_is_looked_for_once_and_its_page_links_stay_sho
     found = stocked.call("POST", "/fhir/Observation/_search", query, headers=POSTED).json
     assert (found["total"], len(found["entry"])) == (12, 5)
     assert all(len(link["url"]) < 1000 for link in found["link"])
+
+
+def following(found):
+    links = {link["relation"]: link["url"] for link in found["link"]}
+    return links.get("next", "").removeprefix("http://localhost")
+
+
+def test_whoever_asks_on_from_where_a_search_was_complete_misses_nothing(house):
+    for number in range(4):
+        house.call("PUT", f"/fhir/Observation/o{number}", observation(id=f"o{number}"))
+    path, told = "/fhir/Observation?_sort=_lastUpdated&_count=2", []
+    while path:
+        found = house.call("GET", path).json
+        told.append(found["meta"]["lastUpdated"])
+        late = f"late{len(told)}"
+        house.call("PUT", f"/fhir/Observation/{late}", observation(id=late))
+        path = following(found)
+    assert len(told) == 2
+    assert len(set(told)) == 1  # a later page does not forget what came while pages were turned
+    later = house.call("GET", f"/fhir/Observation?_lastUpdated=ge{told[0]}").json
+    assert {entry["resource"]["id"] for entry in later["entry"]} >= {"late1", "late2"}
+    assert house.call("GET", "/fhir/Observation?_summary=count").json["meta"]["lastUpdated"] >= told[0]
+
+
+def test_a_search_in_a_bundle_says_so_too(house):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    for kind in ("batch", "transaction"):
+        body = transaction(
+            ("GET", "Observation?status=final", None), ("GET", "Observation/o1/_history", None), kind=kind
+        )
+        entries = house.call("POST", "/fhir", body).json["entry"]
+        assert all(entry["resource"]["meta"]["lastUpdated"] > "2026" for entry in entries)
+
+
+def test_the_audit_says_so_too(house):
+    first = house.as_person("ada", "GET", "/fhir/AuditEvent").json
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    since = first["meta"]["lastUpdated"]
+    later = house.as_person("ada", "GET", f"/fhir/AuditEvent?date=ge{since}&entity=Observation/o1/_history/1").json
+    assert later["total"] == 1

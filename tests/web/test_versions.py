@@ -125,3 +125,21 @@ def test_a_history_is_asked_for_since_a_moment(house):
     assert seen == ["3", "2"]
     assert house.call("GET", "/fhir/Observation/o1/_history?_since=2999-01-01T00:00:00Z").json["total"] == 0
     assert house.call("GET", "/fhir/Observation/o1/_history?_since=yesterday").status_code == 400
+
+
+def test_a_history_says_from_when_on_to_ask_for_what_comes_later(house):
+    for status in ("preliminary", "final"):
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1", status=status))
+    path, told = "/fhir/Observation/o1/_history?_count=1", []
+    while path:
+        found = house.call("GET", path).json
+        told.append(found["meta"]["lastUpdated"])
+        house.call("PUT", "/fhir/Observation/o1", observation(id="o1", note=[{"text": str(len(told))}]))
+        following = (link["url"] for link in found["link"] if link["relation"] == "next")
+        path = next(following, "").removeprefix("http://localhost")
+    assert len(told) > 1
+    assert len(set(told)) == 1
+    later = house.call("GET", f"/fhir/Observation/o1/_history?_since={told[0]}").json
+    assert {entry["resource"]["meta"]["versionId"] for entry in later["entry"]} >= {"3", "4"}
+    nothing = house.call("GET", "/fhir/Observation/o1/_history?_since=2999-01-01T00:00:00Z").json
+    assert nothing["meta"] == later["meta"]
