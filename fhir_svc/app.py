@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fhir_svc.auth import oauth, sessions
 from fhir_svc.auth.actor import Actor
-from fhir_svc.errors import TooManyRequests, Unauthenticated
+from fhir_svc.errors import Unauthenticated
 from fhir_svc.intake.accepted import BYTE_LIMIT
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
@@ -32,7 +32,7 @@ from fhir_svc.web import (
     subscriptions,
     token,
 )
-from fhir_svc.web.limits import price, whereabouts
+from fhir_svc.web.limits import payer, price
 from fhir_svc.web.origin import refuse_foreign
 from fhir_svc.web.rights import TypeName
 from fhir_svc.web.services import EXTENSION, Services, build, services
@@ -123,10 +123,5 @@ def _charge(given: Services) -> None:
     if request.path in UNLIMITED:
         return
     purse, weight = price(request.method, request.path)
-    caller = f"{g.actor.role}:{g.actor.id}" if g.actor else f"at:{whereabouts(request.remote_addr)}"
-    g.spent = given.budgets.spend(caller, purse, weight, time.monotonic())
-    if not g.spent.allowed:
-        raise TooManyRequests(
-            "The budget of this client is used up; wait as long as Retry-After says.",
-            headers={"Retry-After": str(g.spent.wait)},
-        )
+    g.spent = given.budgets.spend(payer(g.actor, request.remote_addr), purse, weight, time.monotonic())
+    g.spent.insist()

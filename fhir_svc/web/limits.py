@@ -3,6 +3,7 @@
 What may carry a red flag is never starved: submissions draw on a bucket of their own, which no search, poll or dry run
 can empty; so do those who come for a token or to log in. Whoever has not proved who they are pays for their address:
 a name that they only give is charged with nothing, or a stranger could empty the purse of whom they name.
+The reads in a Bundle are paid from the purse that other reads are paid from, each as it would be alone.
 The budgets are per process and start full; the installation divides its budget by its processes.
 """
 
@@ -10,12 +11,16 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
 from typing import Final
 
+from fhir_svc.auth.actor import Actor
+from fhir_svc.errors import TooManyRequests
 from fhir_svc.intake.accepted import TAKEN
 
 MOST_CLIENTS: Final = 10_000  # forgotten, oldest first, so that invented names can't fill the memory
@@ -26,6 +31,7 @@ ONE_SITE: Final = 64  # bits of an IPv6 address that are the same in all of one 
 WEIGHTS: Final = (("$evaluate", 2.0), ("$validate", 5.0), ("_search", 2.0), ("_history", 2.0))
 BUNDLES: Final = frozenset({"/fhir", "/fhir/$submit"})
 WRITTEN: Final = re.compile(r"/fhir/([A-Za-z]+)(?:/[^/$_][^/$]*)?")
+GENERAL: Final = "general"
 DOORS: Final = {"/auth/token": "token", "/login": "login"}
 
 
@@ -37,7 +43,7 @@ def price(method: str, path: str) -> tuple[str, float]:
     written = WRITTEN.fullmatch(path)
     if method in {"POST", "PUT"} and (path in BUNDLES or (written is not None and written[1] in TAKEN)):
         return "submissions", 1.0
-    return "general", next((weight for part, weight in WEIGHTS if part in path), 1.0)
+    return GENERAL, next((weight for part, weight in WEIGHTS if part in path), 1.0)
 
 
 def whereabouts(address: str | None) -> str:
@@ -51,6 +57,11 @@ def whereabouts(address: str | None) -> str:
     return str(found.ipv4_mapped or IPv6Address(int(found) >> ONE_SITE << ONE_SITE))
 
 
+def payer(actor: Actor | None, address: str | None) -> str:
+    """Give whose purse it is: the caller's own, or that of the address from which somebody unknown comes."""
+    return f"{actor.role}:{actor.id}" if actor else f"at:{whereabouts(address)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What one request left: `allowed`, what remains, and the seconds until the next unit (`wait`) and to full."""
@@ -60,6 +71,14 @@ class Spent:
     remaining: int
     wait: int
     refill: int
+
+    def insist(self) -> None:
+        """Refuse (429) what the purse did not hold."""
+        if not self.allowed:
+            raise TooManyRequests(
+                "The budget of this client is used up; wait as long as Retry-After says.",
+                headers={"Retry-After": str(self.wait)},
+            )
 
 
 @dataclass(slots=True)
@@ -83,3 +102,10 @@ class Budgets:
                 self._buckets.popitem(last=False)
         wait = 0 if allowed else max(1, math.ceil((weight - left) / self.rate))
         return Spent(allowed, int(self.burst), int(left), wait, math.ceil((self.burst - left) / self.rate))
+
+
+def pay_for_reads(budgets: Budgets, actor: Actor, urls: Iterable[str]) -> None:
+    """Take what the GET entries of a Bundle weigh, or refuse (429); more than a full purse holds is that."""
+    weight = sum(price("GET", f"/fhir/{url.partition('?')[0]}")[1] for url in urls)
+    if weight:
+        budgets.spend(payer(actor, None), GENERAL, min(weight, budgets.burst), time.monotonic()).insist()

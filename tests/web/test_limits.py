@@ -1,13 +1,18 @@
 """Who pays for what: nobody's requests are refused because of what others, or searches, have used up."""
 
+from dataclasses import replace
+
 import pytest
 
+from fhir_svc.auth.actor import Actor, Role
+from fhir_svc.errors import TooManyRequests
 from fhir_svc.intake.accepted import TAKEN
-from fhir_svc.web.limits import price
+from fhir_svc.web.limits import Budgets, pay_for_reads, price
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, WRITTEN
 from tests.web.cast import assertion, make_house
 from tests.web.test_token import ask
 
+CALLER = Actor(Role.SYSTEM, "north", "north-ehr", "north-ehr")
 STRANGER, HONEST = "198.51.100.9", "203.0.113.7"
 CANCER = {
     "resourceType": "Condition",
@@ -78,6 +83,36 @@ OTHERS = [
 @pytest.mark.parametrize(("method", "path", "weight"), OTHERS)
 def test_nothing_else_is_paid_from_it(method, path, weight):
     assert price(method, path) == ("general", weight)
+
+
+def spent_on(*urls, burst=100.0):
+    """What reading these in one Bundle takes from the purse for reads."""
+    budgets = Budgets(rate=0.001, burst=burst)
+    pay_for_reads(budgets, CALLER, urls)
+    return burst - budgets.spend(f"{CALLER.role}:{CALLER.id}", "general", 0.0, 0.0).remaining
+
+
+@pytest.mark.parametrize(
+    ("urls", "weight"),
+    [
+        ((), 0),
+        (("Observation/o1", "Observation/o1/_history/1", "Patient?name=_history"), 4),
+        (("Observation/o1/_history?_count=2",), 2),
+        (("Observation?patient=p1&code=$validate",) * 40, 40),
+        (("Observation/o1",) * 101, 100),
+    ],
+)
+def test_the_reads_of_a_bundle_are_paid_as_each_would_be_alone(urls, weight):
+    assert spent_on(*urls) == weight
+
+
+def test_the_reads_of_a_bundle_are_refused_where_the_purse_does_not_hold_them():
+    budgets = Budgets(rate=0.5, burst=5)
+    pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4)
+    with pytest.raises(TooManyRequests) as caught:
+        pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4)
+    assert 1 <= int(caught.value.headers["Retry-After"]) <= 6
+    pay_for_reads(budgets, replace(CALLER, id="another"), ["Observation/o1"] * 4)
 
 
 @pytest.mark.parametrize(("path", "purse"), [("/auth/token", "token"), ("/login", "login"), ("/login/", "login")])
