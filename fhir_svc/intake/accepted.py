@@ -148,6 +148,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A Bundle of type batch: one submission per entry, in the Bundle's order; what was refused stands as its error."""
+    """A Bundle of type batch: one submission per entry, in the Bundle's order; what was refused stands as its error.
+
+    `entries` is what was sent, as reading it has left it.
+    """
 
     parts: tuple[Submission | Rejected, ...]
+    entries: tuple[dict[str, Any], ...] = ()

@@ -70,6 +70,25 @@ def one(found: Sequence[Mention], faults: Faults) -> str | None:
     return found[0].key if found else None
 
 
+def named(entry: Node, bases: references.Bases) -> str | None:
+    """Whom an entry of a Bundle names, however wrong the rest of it is: `Patient/id` or a conditional reference."""
+    resource, request = entry.get("resource"), entry.get("request")
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    if not isinstance(resource, dict) or not isinstance(kind, str):
+        return None
+    if kind == "Patient":  # what is POSTed gets an id of ours, whatever it brings
+        updated = isinstance(request, dict) and request.get("method") == "PUT"
+        return f"Patient/{resource.get('id')}" if updated else None
+    node = resource.get(NAMED_IN.get(kind, "subject"))
+    reference = node.get("reference") if isinstance(node, dict) else None
+    if not isinstance(reference, str):
+        return references.by_identifier(node.get("identifier")) if isinstance(node, dict) else None
+    if reference.startswith("#"):
+        return _contained(resource, reference)
+    local = references.unversioned(bases.local(reference) or reference)
+    return local if local.startswith(("Patient/", "Patient?")) else None
+
+
 def _nodes(entry: Entry) -> list[tuple[str, Node, bool]]:
     """(location, Reference, whether it is the subject) of what names a person."""
     resource = entry.resource or {}

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_svc.errors import Rejected
-from fhir_svc.intake import answers, bundle, future, resolution, subject
+from fhir_svc.intake import answers, bundle, future, references, resolution, subject
 from fhir_svc.intake.accepted import (
     BYTE_LIMIT,
     ENTRY_LIMIT,
@@ -54,6 +54,7 @@ __all__ = [
     "read_single",
     "read_submit",
     "settle",
+    "whom",
 ]
 
 
@@ -135,6 +136,11 @@ def place_of(submission: Submission, question: str) -> str | None:
     return resolution.place_of(submission.writes, question)
 
 
+def whom(batch: Batch, index: int, reading: Reading) -> str | None:
+    """Whom a part of a batch is about, be it taken or not: `Patient/id` or a conditional reference."""
+    return subject.named(batch.entries[index], references.Bases(reading.own_bases))
+
+
 def settle(submission: Submission, found: Mapping[str, str]) -> Submission:
     """Rewrite references to what the store knows, and check that one patient is left.
 
@@ -193,7 +199,7 @@ def _read_batch(bundle_: Node, given: Sequence[Node], reading: Reading, faults: 
         shell = bundle_
     faults.extend(reading.conformance.faults(shell, profiles=reading.profiles))
     faults.refuse()
-    return Batch(tuple(_part(given, index, reading) for index in range(len(given))))
+    return Batch(tuple(_part(given, index, reading) for index in range(len(given))), tuple(given))
 
 
 def _part(given: Sequence[Node], index: int, reading: Reading) -> Submission | Rejected:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_svc.errors import Conflict
 from fhir_svc.store import resources
+from fhir_svc.store.bulk import listing, named
 from fhir_svc.store.merges import alias, everybody, merged_into, patient_of, replaced_by, resolve
 from fhir_svc.store.tables import patients
 from fhir_svc.store.tables import resources as heads
@@ -21,6 +22,7 @@ __all__ = [
     "is_known",
     "lock",
     "merged_into",
+    "of_resources",
     "patient_of",
     "replaced_by",
     "resolve",
@@ -83,6 +85,15 @@ def is_known(tx: Connection, tenant: str, patient: str) -> bool:
     rows = select(patients.c.id).where(patients.c.tenant == tenant, patients.c.id == patient)
     records = select(heads.c.key).where(heads.c.tenant == tenant, heads.c.patient == patient)
     return any(tx.execute(found.limit(1)).first() is not None for found in (rows, records))
+
+
+def of_resources(tx: Connection, tenant: str, names: Collection[tuple[str, str]]) -> list[str]:
+    """The ids that stand today for the patients whom these resources, by type and id, are about."""
+    if not names:
+        return []
+    query = select(heads.c.patient).distinct().where(named(tx.dialect.name), heads.c.patient.is_not(None))
+    found = tx.execute(query, {"of": tenant, "names": listing(list(names))}).scalars().all()
+    return sorted({resolve(tx, tenant, one) for one in found})
 
 
 def _know(tx: Connection, tenant: str, patient: str) -> None:

@@ -15,9 +15,9 @@ from uuid import uuid4
 from flask import Response, g, request
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.audit_event import REFUSED, Told
+from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import Collided, Malformed, NotFound, Rejected
-from fhir_svc.store import resources, submissions, tenants
+from fhir_svc.store import patients, resources, submissions, tenants
 from fhir_svc.store.database import Connection
 from fhir_svc.store.ids import new_id
 from fhir_svc.store.submissions import Answer
@@ -53,7 +53,7 @@ class Carried:
     """What a request came to: its answer, what to tell the audit, the submission's id.
 
     `news`: it changed what is stored, be it evaluated or not. `moved` are drafts of ours that were changed elsewhere,
-    `refusals` the error codes of what was refused in part, `besides` what else the audit is told.
+    `besides` what else the audit is told.
     """
 
     answer: Answer
@@ -61,7 +61,6 @@ class Carried:
     submission: str
     news: bool = True
     moved: Sequence[ChangedElsewhere] = ()
-    refusals: Sequence[str] = ()
     besides: Sequence[Told] = ()
 
 
@@ -153,7 +152,7 @@ def accept(
             else:
                 for name in free:
                     submissions.remember(tx, actor.tenant, actor.id, name, answer)
-                trail.leave(tx, Told("replay"), actor)
+                _tell_again(tx, answer, actor)
                 answer = replies.remembered(answer, actor)
     except ChangedElsewhere as change:
         with given.database.transaction() as tx:
@@ -162,6 +161,14 @@ def accept(
     if prefer.respond_async:
         answer = _later(answer, (free or keys.names)[0])
     return fhir(answer.body or None, answer.status, replies.headers(answer))
+
+
+def _tell_again(tx: Connection, answer: Answer, actor: Actor) -> None:
+    """Tell the audit of each patient of whom the answer tells, as it was told at first."""
+    about = patients.of_resources(tx, actor.tenant, replies.told_of(answer))
+    with trail.last(tx):
+        for patient in about or (None,):
+            trail.leave(tx, Told("replay", patient=patient), actor)
 
 
 def _known(tx: Connection, actor: Actor, keys: _Keys) -> tuple[Answer | None, list[str]]:
@@ -195,11 +202,10 @@ def _keep(tx: Connection, actor: Actor, raw: bytes, names: Sequence[str], carrie
     submissions.complete(tx, tenant, client, names[0], submission=carried.submission, raw=raw, answer=answer)
     for name in names[1:]:
         submissions.remember(tx, tenant, client, name, answer, submission=carried.submission)
-    refused = [Told(carried.told.act, outcome=REFUSED, reason=reason) for reason in carried.refusals]
     with trail.last(tx):
         for change in carried.moved:
             own_orders.ask_for_review(tx, actor, change)
-        for one in (*refused, *carried.besides, carried.told):
+        for one in (*carried.besides, carried.told):
             trail.leave(tx, one, actor)
     return answer
 

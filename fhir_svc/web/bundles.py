@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -10,14 +10,14 @@ from uuid import uuid4
 from flask import Response
 
 from fhir_svc.auth.actor import Actor
-from fhir_svc.auth.audit_event import Told
+from fhir_svc.auth.audit_event import REFUSED, Told
 from fhir_svc.errors import Forbidden, Rejected
 from fhir_svc.intake import parse
-from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle
+from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle, whom
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import negotiation, reads, replies
+from fhir_svc.web import matching, negotiation, reads, replies
 from fhir_svc.web.accept import Again, Carried, accept, collided, news, patiently, receipt, told, told_apart
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
@@ -103,7 +103,7 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
     entries: Entries = {}
     done: list[Received] = []
     moved: list[ChangedElsewhere] = []
-    refusals: list[str] = []
+    refused: list[tuple[int, Rejected]] = []
     besides: list[Told] = []
     parts = [part for part in batch.parts if isinstance(part, Submission)]
     in_turn(tx, got.tenant.name, [each for part in parts for each in part.writes])
@@ -119,14 +119,25 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
             done.append(received)
         except Rejected as failure:
             entries[index] = replies.refused_entry(failure)
-            refusals.append(failure.issues[0].error)
+            refused.append((index, failure))
             if isinstance(failure, ChangedElsewhere):
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}
     headers = replies.monitor(services().settings.fhir_base, [one.guidance for one in done])
     answer = Answer(200, headers, _encode(body))
     whole, *others = told_apart("batch", done)
-    return Carried(answer, whole, got.submission, news(done), moved, refusals, [*besides, *others])
+    refusals = _refusals(tx, batch, refused, got)
+    return Carried(answer, whole, got.submission, news(done), moved, [*refusals, *besides, *others])
+
+
+def _refusals(tx: Connection, batch: Batch, refused: Sequence[tuple[int, Rejected]], got: Receipt) -> list[Told]:
+    """Tell the audit what was refused, and of whom it was, where that is somebody known."""
+    names = {index: whom(batch, index, got.reading) for index, _ in refused}
+    known = {name: matching.known(tx, got.tenant.name, name) for name in set(names.values())}
+    return [
+        Told("batch", outcome=REFUSED, reason=failure.issues[0].error, patient=known[names[index]])
+        for index, failure in refused
+    ]
 
 
 def _ordered(entries: Entries) -> list[dict[str, Any]]:

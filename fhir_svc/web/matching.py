@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from fhir_svc.errors import Conflict, Malformed, PreconditionFailed, Rejected, Unprocessable
+from fhir_svc.intake import references
 from fhir_svc.intake.submission import Entry, Submission, place_of
 from fhir_svc.record import Stored
 from fhir_svc.store import patients, resources
@@ -105,6 +106,25 @@ def put(entry: Entry, subject: str | None) -> Put:
 
 def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str | None) -> Stored | None:
     """Give the one resource that a condition matches; None for none, 412 for several."""
+    hold(tx, tenant, f"{kind}?{query}")
+    return _found(tx, tenant, kind, query, expression)
+
+
+def known(tx: Connection, tenant: str, reference: str | None) -> str | None:
+    """Give the id that stands for the patient whom a reference names, literal or conditional; None for nobody known."""
+    if reference is None:
+        return None
+    if references.is_conditional(reference):
+        try:
+            match = _found(tx, tenant, "Patient", reference.partition("?")[2], None)
+        except Rejected:
+            return None
+        reference = match.local if match else ""
+    patient = patients.resolve(tx, tenant, reference.partition("/")[2])
+    return patient if patients.is_known(tx, tenant, patient) else None
+
+
+def _found(tx: Connection, tenant: str, kind: str, query: str, expression: str | None) -> Stored | None:
     params = parse_qsl(query, keep_blank_values=True)
     supported = resources.PARAMETERS.get(kind, frozenset())
     if not params:
@@ -118,7 +138,6 @@ def one(tx: Connection, tenant: str, kind: str, query: str, *, expression: str |
             code="not-supported",
             error="unsupported-parameter",
         )
-    hold(tx, tenant, f"{kind}?{query}")
     try:
         page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
     except Malformed as failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -24,6 +25,9 @@ MONITOR: Final = 'rel="monitor"'
 MOST_LINKS: Final = 8
 READING: Final = "rs"
 WRITING: Final = "cu"
+OUTCOME: Final = re.compile(rb'{"resourceType":"OperationOutcome"')
+NAMED: Final = re.compile(r"\b([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
+ADDRESSED: Final = re.compile(f"/{NAMED.pattern}")
 PHRASES: Final = {
     200: "200 OK",
     201: "201 Created",
@@ -142,6 +146,16 @@ def listing(received: Received) -> dict[str, Any]:
     if not first:
         first = [Issue("informational", "nothing-stored", "The Bundle has no entries.", "Bundle", "information")]
     return outcome([*first, *received.submission.warnings])
+
+
+def told_of(answer: Answer) -> set[tuple[str, str]]:
+    """Type and id of everything that an answer from memory names by its address; an OperationOutcome also by `Type/id`.
+
+    The content of resources is no matter: they refer to each other without an address.
+    """
+    text = " ".join((*answer.headers.values(), answer.body.decode()))
+    names = NAMED if OUTCOME.match(answer.body) else ADDRESSED
+    return {(kind, one.rstrip(".")) for kind, one in names.findall(text)}
 
 
 def remembered(answer: Answer, actor: Actor) -> Answer:
