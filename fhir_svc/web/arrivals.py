@@ -3,11 +3,15 @@
 gunicorn gives each connection a thread at once, so that a few which say nothing, or half of something, keep everybody
 else out. Bodies are read by threads all the same; whoever falls silent in one loses the thread again. Against those who
 send a byte at a time there must be a buffering proxy in front.
+
+Bundles have threads of their own. They may have to wait for each other, and whoever reads, or sends one form, must not
+wait until they are done with that.
 """
 
 from __future__ import annotations
 
 import errno
+import re
 import selectors
 import socket
 import struct
@@ -23,6 +27,7 @@ STILL_WITHIN: Final = 30.0  # seconds in which a piece of a body comes, or one o
 LARGEST_HEAD: Final = 65_536  # bytes; a longer one is for the parser to refuse
 LOOK_EVERY: Final = 0.1  # seconds between two looks at heads that are half there
 END: Final = b"\r\n\r\n"
+BUNDLE: Final = re.compile(rb"POST \S*/fhir/?((\$|%24)submit/?)?(\?\S*)? HTTP/")
 
 
 class Arrivals(ThreadWorker):  # type: ignore[misc]
@@ -31,12 +36,23 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._halves: dict[Any, float] = {}
+        self.bundles: Any = None
+
+    def init_process(self) -> None:
+        """Make the threads for Bundles beside those for all else; then serve until told to stop."""
+        self.bundles = self.get_thread_pool()
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve; what has begun by the end of it comes to its end."""
+        super().run()
+        self.bundles.shutdown(wait=False)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to a thread, or let it wait; it comes here again whenever it has something to say."""
         head = _head(conn)
         if head is None or END in head or len(head) >= LARGEST_HEAD:
-            super().enqueue_req(conn)
+            self._hand_over(conn, head)
         elif head:
             self._halves[conn] = time.monotonic() + HEAD_WITHIN
         else:
@@ -52,7 +68,7 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
             head = _head(conn)
             if head is None or END in head or len(head) >= LARGEST_HEAD:
                 del self._halves[conn]
-                super().enqueue_req(conn)
+                self._hand_over(conn, head)
             elif not self.alive or time.monotonic() > until:
                 del self._halves[conn]
                 self.nr_conns -= 1
@@ -60,6 +76,13 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
                     conn.sock.recv(LARGEST_HEAD, socket.MSG_DONTWAIT)  # unread, it would take the answer with it
                     conn.sock.send(self.too_late(), socket.MSG_DONTWAIT)
                 conn.close()
+
+    def _hand_over(self, conn: Any, head: bytes | None) -> None:
+        if head is None or not BUNDLE.match(head):
+            super().enqueue_req(conn)
+            return
+        future = self.bundles.submit(self.handle, conn)
+        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Serve a request in a thread, which waits for each piece so long and no longer.

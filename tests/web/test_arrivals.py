@@ -15,16 +15,21 @@ from fhir_svc.web.unreadable import Doorkeeper
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x"
 
 
+def threads(given):
+    """A pool that notes what it is given."""
+    future = SimpleNamespace(add_done_callback=lambda _: None)
+    return SimpleNamespace(submit=lambda _handle, conn: given.append(conn) or future)
+
+
 @pytest.fixture
 def door():
     """A worker in the middle of its loop, without threads: what would be given one is noted."""
     made = Doorkeeper.__new__(Doorkeeper)
     made.alive, made.nr_conns, made._halves = True, 1, {}
     made.poller, made.pending_conns = selectors.DefaultSelector(), []
-    served = []
-    made.tpool = SimpleNamespace(
-        submit=lambda _handle, conn: served.append(conn) or SimpleNamespace(add_done_callback=lambda _: None)
-    )
+    served, bundles = [], []
+    made.tpool, made.bundles = map(threads, (served, bundles))
+    made.bundles.given = bundles
     yield made, served
     made.poller.close()
 
@@ -147,3 +152,28 @@ def test_a_worker_that_stops_waits_for_no_half(door, line):
     door.alive = False
     door.wait_for_and_dispatch_events(0)
     assert (served, door.nr_conns) == ([], 0)
+
+
+BUNDLES = ["/fhir", "/fhir/", "/fhir?x=1", "/fhir/$submit", "/fhir/%24submit?_format=json", "/under/fhir/$submit"]
+OTHERS = ["/fhir/Observation", "/fhir/QuestionnaireResponse", "/fhir/Bundle/$validate", "/auth/token", "/x?/fhir/y"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "apart"),
+    [
+        *[("POST", path, True) for path in BUNDLES],
+        *[("POST", path, False) for path in OTHERS],
+        ("GET", "/fhir/metadata", False),
+        ("GET", "/fhir", False),
+    ],
+)
+@pytest.mark.parametrize("halved", [False, True])
+def test_bundles_have_threads_of_their_own(door, line, method, path, apart, halved):
+    (door, served), (client, conn) = door, line
+    first, rest = f"{method} {path} HTTP/1.1\r\nHost: x".encode(), b"\r\n\r\n{}"
+    client.sendall(first if halved else first + rest)
+    door.enqueue_req(conn)
+    if halved:
+        client.sendall(rest)
+        door.wait_for_and_dispatch_events(0)
+    assert (served, door.bundles.given) == (([], [conn]) if apart else ([conn], []))
