@@ -42,10 +42,15 @@ def read(cursor: str, *kinds: Any) -> list[Any]:
         place = []
     fits = len(place) == len(kinds) and all(isinstance(one, kind) for one, kind in zip(place, kinds, strict=True))
     if not fits or any(isinstance(one, int) and not EVER <= one <= FOREVER for one in place):
-        raise Malformed(
-            "This page link is not one of ours: start the search again.",
-            error="bad-cursor",
-            code="value",
-            expression="http._page",
-        )
+        raise not_ours()
     return place
+
+
+def not_ours() -> Malformed:
+    """What to say of a place that `write` did not make."""
+    return Malformed(
+        "This page link is not one of ours: start the search again.",
+        error="bad-cursor",
+        code="value",
+        expression="http._page",
+    )

@@ -1,66 +1,100 @@
 """Search over the current versions of one type, page by page.
 
-A cursor remembers the instant of the first page: resources created since then are left out, and an order by
-`_lastUpdated` goes by what that was at that instant, so that nobody who turns pages misses or sees twice a resource
-because somebody else writes meanwhile. An order by another parameter goes by what that is now: whoever must miss
-nothing while values change turns pages in the usual order, by `_id` or by `_lastUpdated`.
+A cursor remembers the instant of the first page: resources created since then are left out, and what has changed since
+keeps the place it had, so that nobody who turns pages misses or sees twice a resource because somebody else writes
+meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, case, false, func, or_, select, type_coerce
+from sqlalchemy import Connection, Select, and_, case, false, func, or_, select
 
 from fhir_svc.record import Stored
-from fhir_svc.store import asking, conditions, cursors, periods, reading
+from fhir_svc.store import asking, conditions, cursors, ordering, reading
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.merges import everybody
-from fhir_svc.store.parameters import ALIASES, INDEXED, Parameter
-from fhir_svc.store.tables import from_millis, resources, to_millis, versions
-from fhir_svc.store.tables import search as rows
+from fhir_svc.store.tables import from_millis, resources, to_millis
+from fhir_svc.store.watermark import watermark
 
 PEOPLE = frozenset({"patient", "subject", "subject:Patient"})
-_LAST = "\U0010ffff"
 
 
 def search(
     tx: Connection,
     tenant: str,
-    type: str,  # noqa: A002  FHIR's word
+    kind: str,
     params: Sequence[tuple[str, str]],
     *,
     sort: str | None = None,
     count: int,
     cursor: str | None = None,
+    complete: datetime | None = None,
 ) -> Page:
     """One page of the resources that meet all `params` (repeated: all, by comma: any of them).
 
-    `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. Who asks for a patient gets
-    what is known of that person under any id. Names that `PARAMETERS[type]` does not have, unusable values, more of
-    them than anybody means and foreign cursors are Malformed.
+    `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. `complete` is the watermark of
+    a first page that was asked for before. Who asks for a patient gets what is known of that person under any id. Names
+    that `PARAMETERS[kind]` does not have, unusable values, more of them than anybody means and foreign cursors are
+    Malformed.
     """
-    params = [(name, _of_all_ids(tx, tenant, name, value)) for name, value in asking.usable(type, params)]
-    terms = [_term(type, name) for name in dict.fromkeys((sort or "").split(",")) if name]
-    place = cursors.read(cursor, int, *(kind for *_, kind in terms), int) if cursor else None
-    moment = from_millis(place[0]) if place else now(tx)
-    wanted = and_(resources.c.created <= moment, conditions.meeting(tx.dialect.name, tenant, type, params))
+    params = [(name, _of_all_ids(tx, tenant, name, value)) for name, value in asking.usable(kind, params)]
+    sorts = ordering.terms(kind, sort)
+    changing = any(one.then for one in sorts)
+    place = _place(cursor, sorts, changing=changing) if cursor else None
+    since = complete or watermark(tx, tenant) if changing and count > 0 and not place else None
+    moment = place.moment if place else now(tx)
+    wanted = and_(resources.c.created <= moment, conditions.meeting(tx.dialect.name, tenant, kind, params))
     total = tx.execute(select(func.count()).select_from(resources).where(wanted)).scalar_one()
     if count <= 0:
         return Page([], None, total)
-    order = [(make(moment), descending) for make, descending, _ in terms]
-    order.append((resources.c.key, False))
-    sorting = [column.label(f"sort_{index}") for index, (column, _) in enumerate(order)]
-    query = select(*sorting).where(wanted)
-    if place:
-        query = query.where(_after(order, place[1:]))
-    query = query.order_by(*(column.desc() if down else column.asc() for column, down in order))
-    found = tx.execute(query.limit(count + 1)).all()
-    more = cursors.write(to_millis(moment), *found[count - 1]) if len(found) > count else None
+    found = tx.execute(_listed(tx, sorts, wanted, place).limit(count + 1)).all()
+    more = None
+    if len(found) > count:
+        first = ordering.first_mark(tx, wanted, since, moment) if since else place.first if place else None
+        mark = (first.since, first.told()) if first else ()
+        more = cursors.write(to_millis(moment), *mark, *found[count - 1])
     return Page(_read(tx, [row[-1] for row in found[:count]]), more, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: behind these values, in what there was at `moment`, in the order of the `first` page."""
+
+    moment: datetime
+    first: ordering.Mark | None
+    values: Sequence[int | str]
+
+
+def _place(cursor: str, sorts: Sequence[ordering.Term], *, changing: bool) -> _Place:
+    kinds = [type(one.missing) for one in sorts]
+    if not changing:
+        moment, *values = cursors.read(cursor, int, *kinds, int)
+        return _Place(from_millis(moment), None, values)
+    moment, since, told, *values = cursors.read(cursor, int, int, str, *kinds, int)
+    return _Place(from_millis(moment), ordering.mark(since, told), values)
+
+
+def _listed(tx: Connection, sorts: Sequence[ordering.Term], wanted: Any, place: _Place | None) -> Select[Any]:
+    """The values sorted by and the keys of what is wanted, in order, from this place on."""
+    then = ordering.places(tx, sorts, wanted, place.first) if place and place.first else None
+    values = [one.now for one in sorts]
+    if then is not None:
+        values = [
+            case((then.c.key.is_(None), value), else_=then.c[f"then_{index}"]) for index, value in enumerate(values)
+        ]
+    order = [(value, one.descending) for value, one in zip(values, sorts, strict=True)] + [(resources.c.key, False)]
+    query = select(*(column.label(f"sort_{index}") for index, (column, _) in enumerate(order))).where(wanted)
+    if then is not None:
+        query = query.select_from(resources.outerjoin(then, then.c.key == resources.c.key))
+    if place:
+        query = query.where(_after(order, place.values))
+    return query.order_by(*(column.desc() if down else column.asc() for column, down in order))
 
 
 def _of_all_ids(tx: Connection, tenant: str, name: str, value: str) -> str:
@@ -87,44 +121,3 @@ def _after(order: Sequence[tuple[Any, bool]], place: Sequence[Any]) -> Any:
         ahead = column < value if descending else column > value
         behind = or_(ahead, and_(column == value, behind))
     return behind
-
-
-def _term(kind: str, name: str) -> tuple[Any, bool, Any]:
-    """How to sort by one name: SQL as of an instant, whether descending, and the type of its values."""
-    descending, name = name.startswith("-"), name.removeprefix("-")
-    if name == "_id":
-        return (lambda _: resources.c.id), descending, str
-    if name == "_lastUpdated":
-        return _updated_at, descending, int
-    name = ALIASES.get((kind, name), name)
-    parameter = INDEXED.get(kind, {}).get(name)
-    if parameter is None:
-        raise asking.bad_sort()
-    if parameter.head is not None:
-        head = func.coalesce(resources.c[parameter.head], "" if descending else _LAST)
-        return (lambda _: head), descending, str
-    column, missing = _sort_column(name, parameter, descending=descending)
-    lowest = func.max(column) if descending else func.min(column)
-    mine = (rows.c.resource == resources.c.key, rows.c.field == f"{kind}.{name}")
-    found = func.coalesce(select(lowest).where(*mine).correlate(resources).scalar_subquery(), missing)
-    return (lambda _: found), descending, type(missing)
-
-
-def _sort_column(name: str, parameter: Parameter, *, descending: bool) -> tuple[Any, Any]:
-    """What is compared, and what stands for "has none", which comes last."""
-    if parameter.kind == "date":
-        return (rows.c.high, periods.EVER) if descending else (rows.c.low, periods.FOREVER)
-    if name == "priority":
-        return rows.c.low, 0 if descending else 9
-    return rows.c.value, "" if descending else _LAST
-
-
-def _updated_at(moment: datetime) -> Any:
-    then = (
-        select(func.max(type_coerce(versions.c.received, BigInteger)))
-        .where(versions.c.resource == resources.c.key, versions.c.late.is_(False), versions.c.received <= moment)
-        .correlate(resources)
-        .scalar_subquery()
-    )
-    updated = type_coerce(resources.c.updated, BigInteger)
-    return case((resources.c.updated <= moment, updated), else_=func.coalesce(then, updated))

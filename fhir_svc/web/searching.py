@@ -132,7 +132,7 @@ def page_of(tx: Any, asked: Asked, complete: datetime) -> Page:
     if sought.kind == AUDIT:
         page = audit.search(tx, sought.tenant, _audited(sought), **how)
     else:
-        page = resources.search(tx, sought.tenant, sought.kind, sought.params, **how)
+        page = resources.search(tx, sought.tenant, sought.kind, sought.params, complete=complete, **how)
     return replace(page, complete=complete)
 
 

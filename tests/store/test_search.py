@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import update
 
 from fhir_svc.errors import Malformed
-from fhir_svc.store import patients, resources
+from fhir_svc.store import audit, cursors, ordering, patients, resources
 from fhir_svc.store.tables import search
+from fhir_svc.store.watermark import watermark
 
 T = "north"
 LOINC = "http://loinc.org"
@@ -153,24 +155,125 @@ def test_pages_follow_one_another_without_gap_or_repetition(filled, sort, order,
     assert order is None or "".join(seen) == order
 
 
-@pytest.mark.parametrize("sort", [None, "_lastUpdated", "-_lastUpdated", "-date"])
-def test_pages_stay_whole_while_others_write(database, observation, sort):
-    with database.transaction() as tx:
-        for number in range(10):
-            one = observation(f"o{number}", effectiveDateTime=f"2024-01-{number + 1:02}")
-            resources.create(tx, T, one, patient="p1", ours=False)
+SORTS = [
+    None,
+    "_id",
+    "_lastUpdated",
+    "-_lastUpdated",
+    "date",
+    "-date",
+    "status",
+    "-status,date",
+    "code",
+    "-code",
+    "identifier",
+]
+STATUSES = ["final", "amended", "corrected", "preliminary"]
+
+
+def shuffled(observation, number, turn):
+    """An Observation whose values are others each time."""
+    chance = int.from_bytes(hashlib.sha256(f"{number} {turn}".encode()).digest()[:8])
+    more = {} if chance % 5 == 0 else {"identifier": [{"system": "u", "value": f"V-{chance % 7}"}]}
+    day = f"2024-01-{chance % 28 + 1:02}"
+    return observation(
+        f"o{number:02}",
+        code=f"{'aB'[chance % 2]}-{chance % 3}",
+        status=STATUSES[chance % 4],
+        effectiveDateTime=day,
+        **more,
+    )
+
+
+def turned(database, sort, meanwhile, *, count=3):
+    """The ids on all pages, in order; `meanwhile(turn)` is done after each page."""
     seen, cursor, turn = [], None, 0
     while turn == 0 or cursor:
         with database.reading() as tx:
-            page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=3, cursor=cursor)
+            complete = watermark(tx, T)
+        with database.reading() as tx:
+            params = [("patient", "p1")]
+            page = resources.search(
+                tx, T, "Observation", params, sort=sort, count=count, cursor=cursor, complete=complete
+            )
         seen += [one.id for one in page.entries]
         cursor, turn = page.next, turn + 1
+        meanwhile(turn)
+    return seen
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("audited", [True, False])
+def test_pages_stay_whole_while_others_write(database, observation, sort, audited):
+    def write(turn):
         with database.transaction() as tx:
-            for number in (0, 5, 9):
-                changed = observation(f"o{number}", effectiveDateTime=f"2024-01-{number + 1:02}", turn=turn)
-                resources.put(tx, T, changed, patient="p1", ours=False)
+            for number in range(12):
+                if (number + turn) % 3 or turn == 0:
+                    resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
             resources.create(tx, T, observation(f"new{turn}"), patient="p1", ours=False)
-    assert sorted(seen) == sorted(f"o{number}" for number in range(10))
+            if audited:
+                audit.record(tx, T, {"resourceType": "AuditEvent"})
+
+    write(0)
+    with database.reading() as tx:
+        page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=100)
+    assert turned(database, sort, write) == [one.id for one in page.entries]  # the order of the first page
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_stay_whole_while_what_was_written_before_appears(postgres_database, observation, sort):
+    database, turns = postgres_database, []
+    with database.transaction() as tx:
+        for number in range(9):
+            resources.put(tx, T, shuffled(observation, number, 0), patient="p1", ours=False)
+    with ExitStack() as under_way:
+        for turn in (1, 2):
+            tx = under_way.enter_context(database.transaction())
+            resources.put(tx, T, shuffled(observation, turn, turn), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, 9 - turn, turn), patient="p1", ours=False)
+        with database.transaction() as tx:  # begins and ends while those are under way
+            resources.put(tx, T, shuffled(observation, 0, 3), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, 5, 3), patient="p1", ours=False)
+
+        def write(turn):
+            turns.append(turn)
+            under_way.close()
+
+        with database.reading() as tx:
+            page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=100)
+        assert turned(database, sort, write) == [one.id for one in page.entries]
+    assert len(turns) > 2
+
+
+def test_where_too_much_has_changed_the_first_page_is_asked_for_again(database, observation, monkeypatch):
+    monkeypatch.setattr(ordering, "MOST_CHANGED", 5)
+
+    def write(turn):
+        with database.transaction() as tx:
+            for number in range(8):
+                resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
+            audit.record(tx, T, {"resourceType": "AuditEvent"})
+
+    write(0)
+    with pytest.raises(Malformed) as refused:
+        turned(database, "-date", write)
+    assert [one.expression for one in refused.value.issues] == ["http._page"]
+    assert len(turned(database, "_id", write)) == 8
+
+
+def test_a_page_link_stays_short_where_much_was_written_just_before(database, observation, monkeypatch):
+    monkeypatch.setattr(ordering, "MOST_SHOWN", 3)
+
+    def write(turn):
+        with database.transaction() as tx:
+            for number in range(8):
+                resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
+
+    write(0)
+    with database.reading() as tx:
+        page = resources.search(tx, T, "Observation", [("patient", "p1")], sort="-date", count=100)
+    assert turned(database, "-date", write) == [one.id for one in page.entries]
 
 
 def test_most_urgent_first_is_an_order(database):
@@ -207,6 +310,8 @@ def test_counting_reads_no_resource(filled):
         ([], {"sort": "colour"}),
         ([], {"cursor": "forged"}),
         ([], {"cursor": "WyJ4Iiwy"}),
+        ([], {"sort": "status", "cursor": cursors.write(1, 1, "x.y", "final", 1)}),
+        ([], {"sort": "status", "cursor": cursors.write(1, "final", 1)}),
         ([], {"cursor": "Wzk5OTk5OTk5OTk5OTk5OTk5OSwyXQ"}),
     ],
 )
