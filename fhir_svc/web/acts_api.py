@@ -1,8 +1,11 @@
-"""The acts of people as FHIR operations (`/fhir/ServiceRequest/{id}/$sign` and so on), and the public keys."""
+"""The acts of people as FHIR operations (`/fhir/ServiceRequest/{id}/$sign` and so on), and the public keys.
+
+An act that gave way to another request is carried out again in whole, from reading the state that it is about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, request
@@ -11,6 +14,7 @@ from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import Malformed, PreconditionRequired, Unprocessable
 from fhir_svc.intake.parse import read_json
 from fhir_svc.record import Stored
+from fhir_svc.web.accept import patiently
 from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.acts import complete as completing
 from fhir_svc.web.acts import decline as declining
@@ -35,7 +39,10 @@ def prepare_signature(draft_id: str) -> Response:
     """Version, digest, evidence and blockers of exactly the version that `If-Match` names."""
     actor, expected = _actor(), _if_match()
     _arguments()
-    prepared = signing.prepare(services(), actor, draft_id, expected=expected)
+    return patiently(lambda: _prepared(signing.prepare(services(), actor, draft_id, expected=expected)))
+
+
+def _prepared(prepared: signing.Preparation) -> Response:
     parameters = [_value("version", "valueString", str(prepared.draft.version))]
     parameters.append(_value("digest", "valueString", prepared.digest))
     parameters += [_value("evidence", "valueReference", {"reference": each}) for each in prepared.evidence]
@@ -49,15 +56,24 @@ def sign(draft_id: str) -> Response:
     actor, expected = _actor(), _if_match()
     given = _arguments(once=("digest", "meaning"), many=("override",))
     with given.placing():
-        signed = signing.sign(
-            services(),
-            actor,
-            draft_id,
-            expected=expected,
-            digest=_needed(given, "digest", (*TEXT, *CODE)),
-            meaning=_needed(given, "meaning"),
-            overrides=_overrides(given),
+        digest, meaning = _needed(given, "digest", (*TEXT, *CODE)), _needed(given, "meaning")
+        overrides = _overrides(given)
+        return patiently(
+            lambda: _signed(
+                signing.sign(
+                    services(),
+                    actor,
+                    draft_id,
+                    expected=expected,
+                    digest=digest,
+                    meaning=meaning,
+                    overrides=overrides,
+                )
+            )
         )
+
+
+def _signed(signed: signing.Signed) -> Response:
     answer = _stored(signed.order)
     answer.headers["Link"] = f'<{services().settings.fhir_base}/{signed.provenance.local}>; rel="describedby"'
     return answer
@@ -69,7 +85,10 @@ def verify_signature(draft_id: str) -> Response:
     check_accept()
     reader = caller()
     check(reader, "ServiceRequest", "r")
-    found = verifying.verify(services(), reader, draft_id)
+    return patiently(lambda: _verified(verifying.verify(services(), reader, draft_id)))
+
+
+def _verified(found: verifying.Verification) -> Response:
     parameters = [_value("valid", "valueBoolean", found.valid)]
     if found.signer is not None:
         parameters += [
@@ -88,7 +107,9 @@ def decline(draft_id: str) -> Response:
     given = _arguments(once=("reason", "text"))
     reason, text = _needed(given, "reason", CODE), given.word("text", TEXT)
     with given.placing():
-        return _stored(declining.decline(services(), actor, draft_id, expected=expected, reason=reason, text=text))
+        return _carried_out(
+            lambda: declining.decline(services(), actor, draft_id, expected=expected, reason=reason, text=text)
+        )
 
 
 @blueprint.post(f"{ORDER}/$defer")
@@ -98,7 +119,7 @@ def defer(draft_id: str) -> Response:
     given = _arguments(once=("until",))
     until = given.moment("until")
     with given.placing():
-        return _stored(declining.defer(services(), actor, draft_id, expected=expected, until=until))
+        return _carried_out(lambda: declining.defer(services(), actor, draft_id, expected=expected, until=until))
 
 
 @blueprint.post(f"{ORDER}/$reassign")
@@ -108,7 +129,7 @@ def reassign(draft_id: str) -> Response:
     given = _arguments(once=("owner",))
     owner = _needed(given, "owner", NAME)
     with given.placing():
-        return _stored(declining.reassign(services(), actor, draft_id, expected=expected, owner=owner))
+        return _carried_out(lambda: declining.reassign(services(), actor, draft_id, expected=expected, owner=owner))
 
 
 @blueprint.post(f"{ORDER}/$revise")
@@ -118,7 +139,7 @@ def revise(draft_id: str) -> Response:
     given = _arguments(once=("draft",))
     change = given.resource("draft", "ServiceRequest")
     with given.placing(draft="ServiceRequest"):
-        return _stored(revising.revise(services(), actor, draft_id, expected=expected, change=change))
+        return _carried_out(lambda: revising.revise(services(), actor, draft_id, expected=expected, change=change))
 
 
 @blueprint.post(f"{ORDER}/$record-screening")
@@ -129,7 +150,9 @@ def record_screening(draft_id: str) -> Response:
     given = _arguments(once=names)
     answers = {name: code for name in names if (code := given.word(name)) is not None}
     with given.placing():
-        return _stored(screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers))
+        return _carried_out(
+            lambda: screening.record_screening(services(), actor, draft_id, expected=expected, answers=answers)
+        )
 
 
 @blueprint.post(f"{ORDER}/$enter-in-error")
@@ -140,7 +163,12 @@ def enter_in_error(draft_id: str) -> Response:
     given = _arguments(once=("reason", "text"))
     reason, text = _needed(given, "reason", CODE), given.word("text", TEXT)
     with given.placing():
-        order = annulling.annul(services(), actor, draft_id, expected=expected, reason=reason, text=text)
+        return patiently(
+            lambda: _annulled(annulling.annul(services(), actor, draft_id, expected=expected, reason=reason, text=text))
+        )
+
+
+def _annulled(order: Stored) -> Response:
     told = [
         _value("version", "valueString", str(order.version)),
         _value("status", "valueCode", order.content["status"]),
@@ -155,10 +183,11 @@ def complete(task_id: str) -> Response:
     given = _arguments(once=("outcome", "note"), many=("closed-fact",))
     outcome, note, facts = _needed(given, "outcome"), given.word("note", TEXT), given.words("closed-fact")
     with given.placing():
-        task = completing.complete(
-            services(), actor, task_id, expected=expected, outcome=outcome, note=note, closed_facts=facts
+        return _carried_out(
+            lambda: completing.complete(
+                services(), actor, task_id, expected=expected, outcome=outcome, note=note, closed_facts=facts
+            )
         )
-    return _stored(task)
 
 
 @blueprint.get("/.well-known/jwks.json")
@@ -220,6 +249,10 @@ def _value(name: str, kind: str, value: Any) -> dict[str, Any]:
 def _parameters(parameters: list[dict[str, Any]], stored: Stored) -> Response:
     content: Mapping[str, Any] = {"resourceType": "Parameters", "parameter": parameters}
     return fhir(content, headers=version_headers(stored.version, stored.received))
+
+
+def _carried_out(act: Callable[[], Stored]) -> Response:
+    return patiently(lambda: _stored(act()))
 
 
 def _stored(stored: Stored) -> Response:

@@ -19,6 +19,7 @@ from fhir_svc.errors import FhirSvcError, NotFound, PreconditionFailed, Unproces
 from fhir_svc.store import resources
 from fhir_svc.store.database import now
 from fhir_svc.web import pages, trail, views, worklist
+from fhir_svc.web.accept import patiently
 from fhir_svc.web.acts import complete as completing
 from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
@@ -163,17 +164,21 @@ def review_page(task_id: str) -> Response:
 def complete(task_id: str) -> Response:
     """Close a review."""
     actor, given = pages.need(Role.PHYSICIAN), services()
-    try:
+
+    def act() -> Response:
         outcome = request.form.get("outcome", "")
         if not outcome:
             raise Unprocessable("Choose an outcome.", error="parameter-missing")
         note = request.form.get("note", "").strip() or None
         facts = request.form.getlist("closed-fact")
         completing.complete(given, actor, task_id, expected=_version(), outcome=outcome, note=note, closed_facts=facts)
+        return pages.go(url_for("inbox.review_page", task_id=task_id))
+
+    try:
+        return patiently(act)
     except FhirSvcError as failure:
         pages.refused("complete", failure)
         return views.review(given, actor, task_id, failure=failure)
-    return pages.go(url_for("inbox.review_page", task_id=task_id))
 
 
 @blueprint.get("/inbox/sources/<kind>/<resource_id>/<version>")
@@ -194,14 +199,18 @@ def source_page(kind: str, resource_id: str, version: str) -> Response:
 
 def _act(given: Services, actor: Actor, draft_id: str, form: str, act: Callable[[], None]) -> Response:
     """Run an act of a form: on to the page if it worked, the same page with the reason if it did not."""
-    try:
+
+    def carry_out() -> Response:
         act()
+        return pages.go(url_for("inbox.draft_page", draft_id=draft_id))
+
+    try:
+        return patiently(carry_out)
     except NotFound:
         raise
     except FhirSvcError as failure:
         pages.refused(form, failure)
         return views.draft(given, _again(given, actor), draft_id, form=form, failure=failure)
-    return pages.go(url_for("inbox.draft_page", draft_id=draft_id))
 
 
 def _again(given: Services, actor: Actor) -> Actor:

@@ -20,6 +20,7 @@ from fhir_svc.store import accounts, tenants, work, work_faults, work_watch
 from fhir_svc.store.database import now
 from fhir_svc.store.work_watch import Count, Worker
 from fhir_svc.web import moments, pages, trail
+from fhir_svc.web.accept import patiently
 from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.services import services
 from fhir_svc.web.wording import Wording, wording
@@ -80,30 +81,38 @@ def entered_in_error() -> Response:
         request.form.get("reason", ""),
     )
     text = request.form.get("text", "").strip() or None
-    try:
+
+    def act() -> Response:
         if not order_id or not reason or len(text or "") > LONGEST_REASON:
             raise Unprocessable("Give the order's id and a reason.", error="reason-missing")
         annulling.annul(services(), actor, order_id, expected=None, reason=reason, text=text)
+        return pages.go(url_for("queue_console.overview", marked="yes"))
+
+    try:
+        return patiently(act)
     except FhirSvcError as failure:
         pages.refused(annulling.ACT, failure)
         return _overview(actor, failure=failure, about=ORDER)
-    return pages.go(url_for("queue_console.overview", marked="yes"))
 
 
 def _settle(work_id: str, act: str) -> Response:
     actor, given = pages.need(Role.ADMIN), services()
     settle = work_faults.requeue if act == "requeue" else work_faults.discard
     reason = request.form.get("reason", "").strip()
-    try:
+
+    def carry_out() -> Response:
         if not reason or len(reason) > LONGEST_REASON:
             raise Unprocessable("Say why, in a few words.", error="reason-missing")
         with given.database.transaction() as tx:
             settle(tx, actor.tenant, work_id, actor=actor.id, reason=reason)
             trail.leave(tx, Told(act, work=work_id), actor)
+        return pages.go(url_for("queue_console.overview", of=work_id, _anchor="history"))
+
+    try:
+        return patiently(carry_out)
     except FhirSvcError as failure:
         pages.refused(act, failure)
         return _overview(actor, failure=failure, about=work_id, reason=reason)
-    return pages.go(url_for("queue_console.overview", of=work_id, _anchor="history"))
 
 
 def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str = "", reason: str = "") -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -22,7 +22,7 @@ from fhir_svc.store.subscriptions import Subscription
 from fhir_svc.subscriptions.terms import ACTIVE, OFF, REQUESTED, SUBSCRIPTION
 from fhir_svc.subscriptions.wish import Wish, read_wish
 from fhir_svc.web import histories, negotiation, searching, trail
-from fhir_svc.web.accept import Again, Carried, accept
+from fhir_svc.web.accept import Again, Carried, accept, patiently
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.services import services
@@ -84,7 +84,7 @@ def create() -> Response:
     actor = subscriber("c")
     content = _body(None)
     prefer = negotiation.prefer()
-    return accept(_record(content), prefer, lambda tx: _create(tx, actor, content, prefer), Again.ALWAYS)
+    return _accept(content, prefer, lambda tx: _create(tx, actor, content, prefer))
 
 
 @blueprint.put("/<resource_id>")
@@ -94,19 +94,23 @@ def update(resource_id: str) -> Response:
     content = _body(resource_id)
     prefer = negotiation.prefer()
     expected = negotiation.version_of(request.headers.get("If-Match"))
-    return accept(_record(content), prefer, lambda tx: _update(tx, actor, content, expected, prefer), Again.ALWAYS)
+    return _accept(content, prefer, lambda tx: _update(tx, actor, content, expected, prefer))
 
 
 @blueprint.delete("/<resource_id>")
 def delete(resource_id: str) -> Response:
     """End a subscription and forget its events."""
     actor = subscriber("d")
-    with services().database.transaction() as tx:
-        one = own(tx, actor, resource_id, lock=True)
-        subscriptions.move(tx, one, OFF)
-        subscriptions.remove(tx, actor.tenant, one.id)
-        trail.leave(tx, Told("delete", targets=(f"{SUBSCRIPTION}/{one.id}",)), actor)
-    return fhir(None, 204)
+
+    def take() -> Response:
+        with services().database.transaction() as tx:
+            one = own(tx, actor, resource_id, lock=True)
+            subscriptions.move(tx, one, OFF)
+            subscriptions.remove(tx, actor.tenant, one.id)
+            trail.leave(tx, Told("delete", targets=(f"{SUBSCRIPTION}/{one.id}",)), actor)
+        return fhir(None, 204)
+
+    return patiently(take)
 
 
 def _seen(act: str, resource_id: str, version: int | None, *, all_of_them: bool = False) -> list[Stored]:
@@ -160,6 +164,10 @@ def _record(content: Mapping[str, Any]) -> bytes:
     if "header" in channel:
         channel |= {"header": KEPT_APART}
     return encode({**content, "channel": channel})
+
+
+def _accept(content: Mapping[str, Any], prefer: Prefer, carry_out: Callable[[Connection], Carried]) -> Response:
+    return patiently(lambda: accept(_record(content), prefer, carry_out, Again.ALWAYS))
 
 
 def _create(tx: Connection, actor: Actor, content: dict[str, Any], prefer: Prefer) -> Carried:

@@ -11,7 +11,7 @@ from fhir_svc.orders import states, transitions
 from fhir_svc.record import Stored
 from fhir_svc.store import resources, work
 from fhir_svc.store.database import Connection, now
-from fhir_svc.web.acts.case import audited, check_version, known_code, patient_of, read_order, task_of
+from fhir_svc.web.acts.case import audited, check_version, in_turn, known_code, patient_of, read_order, task_of
 from fhir_svc.web.services import Services
 
 ACT = "enter-in-error"
@@ -32,6 +32,7 @@ def annul(
     known_code(reason, services.knowledge.codes(REASONS), "reason")
     tenant = administrator(actor).tenant
     with services.database.transaction() as tx:
+        in_turn(tx, tenant)
         order = read_order(tx, tenant, order_id)
         check_version(order, expected)
         task = task_of(tx, tenant, order_id)

@@ -22,6 +22,7 @@ from fhir_svc.record import Stored
 from fhir_svc.store import resources, work
 from fhir_svc.store.database import Connection, now
 from fhir_svc.web import trail
+from fhir_svc.web.accept import collided
 from fhir_svc.web.arguments import about
 
 OPEN_TASKS: Final = transitions.OPEN
@@ -98,7 +99,8 @@ def patient_of(resource: Mapping[str, Any]) -> str:
 
 def open_case(tx: Connection, actor: Actor, draft_id: str, expected: int | None) -> Case:
     """A draft that still waits for a decision, with its open Task; `expected` is the version that the caller saw."""
-    order = read_order(tx, physician(actor).tenant, draft_id)
+    in_turn(tx, physician(actor).tenant)
+    order = read_order(tx, actor.tenant, draft_id)
     if order.content.get("status") != "draft":
         raise Conflict("This order is no longer a draft.", error="not-a-draft")
     check_version(order, expected)
@@ -111,7 +113,8 @@ def open_case(tx: Connection, actor: Actor, draft_id: str, expected: int | None)
 
 def open_task(tx: Connection, actor: Actor, task_id: str, expected: int | None) -> Case:
     """An open Task by its own id."""
-    task = resources.read(tx, physician(actor).tenant, "Task", task_id)
+    in_turn(tx, physician(actor).tenant)
+    task = resources.read(tx, actor.tenant, "Task", task_id)
     if task is None:
         raise NotFound("There is no such Task.")
     at = now(tx)
@@ -120,6 +123,12 @@ def open_task(tx: Connection, actor: Actor, task_id: str, expected: int | None) 
     content = waiting(task.content, at)
     check_version(task, expected)
     return Case(task, content, at, signer(actor))
+
+
+def in_turn(tx: Connection, tenant: str) -> None:
+    """Wait, where this act gave way to another request, for all else that did: these meet no more."""
+    if collided():
+        resources.exclusive(tx, tenant, "collided")
 
 
 def waiting(task: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
