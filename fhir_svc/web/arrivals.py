@@ -4,8 +4,8 @@ gunicorn gives each connection a thread at once, so that a few which say nothing
 else out. Bodies are read by threads all the same; whoever falls silent in one loses the thread again. Against those who
 send a byte at a time there must be a buffering proxy in front.
 
-Bundles have threads of their own. They may have to wait for each other, and whoever reads, or sends one form, must not
-wait until they are done with that.
+Bundles have threads of their own, most of which wait where so many come (see `turns`): whoever reads, or sends a form
+alone, must not wait until they are done with that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import selectors
 import socket
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -26,6 +27,7 @@ HEAD_WITHIN: Final = 10.0  # seconds for a head, from its first byte
 STILL_WITHIN: Final = 30.0  # seconds in which a piece of a body comes, or one of an answer is taken
 LARGEST_HEAD: Final = 65_536  # bytes; a longer one is for the parser to refuse
 LOOK_EVERY: Final = 0.1  # seconds between two looks at heads that are half there
+TIMES: Final = 8  # as many threads for Bundles as for all else: where so many come, most of them wait in turn
 END: Final = b"\r\n\r\n"
 BUNDLE: Final = re.compile(rb"POST \S*/fhir/?((\$|%24)submit/?)?(\?\S*)? HTTP/")
 
@@ -40,7 +42,7 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Make the threads for Bundles beside those for all else; then serve until told to stop."""
-        self.bundles = self.get_thread_pool()
+        self.bundles = ThreadPoolExecutor(max_workers=TIMES * self.cfg.threads)
         super().init_process()
 
     def run(self) -> None:

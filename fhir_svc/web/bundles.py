@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -17,15 +18,17 @@ from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, rea
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import matching, negotiation, reads, replies
+from fhir_svc.web import matching, negotiation, reads, replies, turns
 from fhir_svc.web.accept import Again, Carried, accept, collided, news, patiently, receipt, told, told_apart
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
 from fhir_svc.web.rights import check
 from fhir_svc.web.services import services
+from fhir_svc.web.turns import Seat
 from fhir_svc.web.wire import encode
 
+LARGE: Final = 256 * 1024  # bytes
 LETTERS: Final = {"POST": "c", "PUT": "u"}
 Entries = dict[int, dict[str, Any]]
 
@@ -37,13 +40,23 @@ def take(actor: Actor) -> Response:
 
 
 def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
-    got = receipt(actor, services())
-    taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT, root="Bundle"), got.reading)
-    if isinstance(taken, Batch):
-        parts = [part for part in taken.parts if isinstance(part, Submission)]
-        return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
-    check_entries(actor, taken)
-    return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
+    with turns.TURNS.seat() as seat:
+        got = receipt(actor, services())
+        taken = read_bundle(parse.read_json(raw, limit=BYTE_LIMIT, root="Bundle"), got.reading)
+        if isinstance(taken, Batch):
+            parts = [part for part in taken.parts if isinstance(part, Submission)]
+            with turn(seat, raw, got.tenant.name, *parts):
+                return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
+        check_entries(actor, taken)
+        with turn(seat, raw, got.tenant.name, taken):
+            return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
+
+
+def turn(seat: Seat, raw: bytes, tenant: str, *submissions: Submission) -> AbstractContextManager[None]:
+    """Wait in this process for those about the same: a large Bundle in its seat, as those who wait need memory."""
+    meant = {name for one in submissions for name in _meant(one.writes)}
+    meant |= {("?", question) for one in submissions for question in one.questions}
+    return turns.TURNS.turn([(tenant, *name) for name in meant], seat, keep=len(raw) > LARGE)
 
 
 def again(*submissions: Submission) -> Again:
@@ -76,6 +89,13 @@ def crossing(submission: Submission) -> list[Entry]:
 
 def in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
     """Wait for other Bundles about the same, in one order for all: entries would lock them as they happen to stand."""
+    meant = _meant(entries)
+    for kind, which in sorted(meant) if len(meant) > 1 else ():
+        resources.exclusive(tx, tenant, "in turn", kind, which)
+
+
+def _meant(entries: Iterable[Entry]) -> set[tuple[str, str]]:
+    """By type and id, condition or number, what these would write, for as far as others may mean it too."""
     meant: set[tuple[str, str]] = set()
     for each in entries:
         which = each.condition or each.if_none_exist or ("" if each.minted else each.id)
@@ -83,8 +103,7 @@ def in_turn(tx: Connection, tenant: str, entries: Iterable[Entry]) -> None:
         if each.type == "Patient":
             known = (each.resource or {}).get("identifier", ())
             meant |= {(each.type, f"{one.get('system')}|{one.get('value')}") for one in known}
-    for kind, which in sorted(meant) if len(meant) > 1 else ():
-        resources.exclusive(tx, tenant, "in turn", kind, which)
+    return meant
 
 
 def _transaction(tx: Connection, submission: Submission, got: Receipt, prefer: Prefer) -> Carried:

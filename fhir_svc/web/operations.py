@@ -21,9 +21,9 @@ from fhir_svc.intake.submission import (
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import dry_run, negotiation, replies, trail
+from fhir_svc.web import dry_run, negotiation, replies, trail, turns
 from fhir_svc.web.accept import Carried, accept, news, patiently, receipt, told, whose
-from fhir_svc.web.bundles import again, check_entries, crossing, in_turn
+from fhir_svc.web.bundles import again, check_entries, crossing, in_turn, turn
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.receive import Receipt, receive
@@ -51,12 +51,14 @@ def submit() -> Response:
 
 
 def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
-    got = receipt(actor, services())
-    submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle"), got.reading)
-    check_entries(actor, submission)
-    if not submission.entries and actor.role is not Role.SYSTEM:
-        raise Forbidden("Your role may not do this.")
-    return accept(raw, prefer, lambda tx: _submit(tx, submission, got), again(submission))
+    with turns.TURNS.seat() as seat:
+        got = receipt(actor, services())
+        submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle"), got.reading)
+        check_entries(actor, submission)
+        if not submission.entries and actor.role is not Role.SYSTEM:
+            raise Forbidden("Your role may not do this.")
+        with turn(seat, raw, got.tenant.name, submission):
+            return accept(raw, prefer, lambda tx: _submit(tx, submission, got), again(submission))
 
 
 def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
