@@ -14,6 +14,7 @@ from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import Malformed, PreconditionRequired, Unprocessable
 from fhir_svc.intake.parse import read_json
 from fhir_svc.record import Stored
+from fhir_svc.web import spoilt
 from fhir_svc.web.accept import patiently
 from fhir_svc.web.acts import annul as annulling
 from fhir_svc.web.acts import complete as completing
@@ -30,6 +31,7 @@ from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir, version_headers
 
 blueprint = Blueprint("acts_api", __name__)
+spoilt.register(blueprint)
 LARGEST: Final = 256 * 1024
 ORDER: Final = "/fhir/ServiceRequest/<draft_id>"
 

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.errors import FhirSvcError, Forbidden, Unauthenticated
-from fhir_svc.web import outcomes, trail
+from fhir_svc.web import outcomes, spoilt, trail
 
 # With "no-referrer" browsers send `Origin: null` along with our own forms, and those would be refused as foreign.
 REFERRER: Final = "same-origin"
@@ -98,9 +98,22 @@ def failed(failure: FhirSvcError) -> Response:
     return page
 
 
+def unreadable(failure: Exception) -> Response:
+    """Answer that a stored record is damaged; where that is what the page is about, this is its page."""
+    answer = spoilt.answer(failure)
+    if not wants_page():
+        return answer
+    about = (request.view_args or {}).values()
+    status = 200 if about and request.method == "GET" else answer.status_code
+    named = f"It is {' '.join(map(str, about)) or 'on this page'}; the log has it under {g.request_id}."
+    texts = [spoilt.Spoilt.text, named, "Until it is mended, decide by the patient's own record."]
+    return show("failure.html", status, heading="This record can't be read", texts=texts)
+
+
 def register(blueprint: Blueprint) -> None:
     """Make a blueprint's failures pages."""
     blueprint.register_error_handler(FhirSvcError, failed)
+    spoilt.register(blueprint, unreadable)
 
 
 def refused(act: str, failure: FhirSvcError) -> None:

@@ -13,9 +13,9 @@ from fhir_svc.errors import FhirSvcError, NotFound
 from fhir_svc.orders.screening import Answer, answers
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
-from fhir_svc.store import resources, tenants
+from fhir_svc.store import tenants
 from fhir_svc.store.database import Connection, now
-from fhir_svc.web import around, moments, pages, trail, worklist
+from fhir_svc.web import around, moments, pages, spoilt, trail, worklist
 from fhir_svc.web import basis as reading
 from fhir_svc.web.acts import decline as declining
 from fhir_svc.web.acts import revise as revising
@@ -115,7 +115,7 @@ def review(given: Services, actor: Actor, task_id: str, *, failure: FhirSvcError
     """The page of a review; `failure` is why closing it was refused."""
     words = wording(given.knowledge)
     with given.database.reading() as tx:
-        task = resources.read(tx, actor.tenant, "Task", task_id)
+        task = spoilt.current(tx, actor.tenant, "Task", task_id)
         if task is None or not task.ours or kind_of(task.content) != REVIEW:
             raise NotFound("There is no such review.")
         clock = clock_of(tx, actor)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+
 from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
-from fhir_svc.web import trace
+from fhir_svc.web import spoilt, trace
 from fhir_svc.web.acts.case import APPROVE, REVIEW, deferred_until, kind_of, patient_of
 from fhir_svc.web.moments import age, parse
 from fhir_svc.web.wording import Wording
@@ -21,6 +23,7 @@ WAITING: Final = "requested,accepted,in-progress"
 ON_HOLD: Final = "on-hold"
 MOST: Final = 200  # per priority; beyond it the page says how many more there are
 LAST: Final = 1e12  # seconds: after every target time
+log = structlog.get_logger("fhir_svc.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the worklist. `why` names the rules or what is asked, `reasons` what they were met on."""
+    """One line of the worklist. `why` names the rules or what is asked, `reasons` what they were met on.
+
+    `damaged`: something of it can't be read, and is left out.
+    """
 
     task: Stored
     kind: str
@@ -55,6 +61,7 @@ class Item:
     due: datetime | None
     until: datetime | None
     owner: str
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def worklist(tx: Connection, tenant: str, words: Wording, at: datetime, *, on_ho
 
 def person_of(tx: Connection, tenant: str, patient: str, at: datetime) -> Person:
     """Id, first identifier, name, birth date, age and sex of a patient, as far as they are known."""
-    stored = resources.read(tx, tenant, "Patient", patient) if patient else None
+    stored = spoilt.current(tx, tenant, "Patient", patient) if patient else None
     if stored is None:
         return Person(patient)
     content = stored.content
@@ -127,29 +134,45 @@ def _by_due(item: Item) -> tuple[float, float]:
 
 def _item(tx: Connection, tenant: str, words: Wording, at: datetime, task: Stored) -> Item:
     kind = kind_of(task.content)
-    focus = _focus(tx, tenant, task.content)
-    content = focus.content if focus else {}
+    about = task.content.get("focus", {}).get("reference", "").split("/")[:2]
+    content, lost = _content(tx, tenant, *about) if len(about) > 1 else ({}, False)
+    person, unknown = _person(tx, tenant, patient_of(task.content) or patient_of(content), at)
     title, why, reasons = _order(words, content) if kind == APPROVE else _review(words, task.content, content)
     return Item(
         task=task,
         kind=kind,
-        about=focus.id if focus and kind == APPROVE else task.id,
+        about=about[1] if kind == APPROVE and len(about) > 1 else task.id,
         title=title,
         why=why,
         reasons=reasons,
         priority=task.content.get("priority", "routine"),
-        person=person_of(tx, tenant, patient_of(task.content) or patient_of(content), at),
+        person=person,
         flags=tuple(words.concept("blocker", code) for code in extensions(content, "blocker")),
         since=since_of(task),
         due=due_of(task.content),
         until=deferred_until(task.content),
         owner=task.content.get("owner", {}).get("display", ""),
+        damaged=lost or unknown,
     )
 
 
-def _focus(tx: Connection, tenant: str, task: Mapping[str, Any]) -> Stored | None:
-    kind, _, rest = task.get("focus", {}).get("reference", "").partition("/")
-    return resources.read(tx, tenant, kind, rest.partition("/")[0]) if rest else None
+def _content(tx: Connection, tenant: str, kind: str, resource_id: str) -> tuple[Mapping[str, Any], bool]:
+    """What a resource says, and whether that can't be read."""
+    try:
+        stored = spoilt.current(tx, tenant, kind, resource_id)
+    except spoilt.Spoilt:
+        log.error("record.unreadable", type=kind)  # noqa: TRY400 - a stack may hold values
+        return {}, True
+    return (stored.content if stored else {}), False
+
+
+def _person(tx: Connection, tenant: str, patient: str, at: datetime) -> tuple[Person, bool]:
+    """Who a patient is, and whether that can't be read."""
+    try:
+        return person_of(tx, tenant, patient, at), False
+    except spoilt.Spoilt:
+        log.error("record.unreadable", type="Patient")  # noqa: TRY400 - a stack may hold values
+        return Person(patient), True
 
 
 def _order(words: Wording, order: Mapping[str, Any]) -> tuple[str, str, str]:

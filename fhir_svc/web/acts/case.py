@@ -21,7 +21,7 @@ from fhir_svc.orders.terms import extensions
 from fhir_svc.record import Stored
 from fhir_svc.store import resources, work
 from fhir_svc.store.database import Connection, now
-from fhir_svc.web import trail
+from fhir_svc.web import spoilt, trail
 from fhir_svc.web.accept import collided
 from fhir_svc.web.arguments import about
 
@@ -69,7 +69,7 @@ def signer(actor: Actor) -> states.By:
 
 def read_order(tx: Connection, tenant: str, draft_id: str) -> Stored:
     """The current version of an order that this service drafted; NotFound, or Conflict if another system placed it."""
-    order = resources.read(tx, tenant, "ServiceRequest", draft_id)
+    order = spoilt.current(tx, tenant, "ServiceRequest", draft_id)
     if order is None:
         raise NotFound("There is no such order.")
     if not order.ours:
@@ -114,7 +114,7 @@ def open_case(tx: Connection, actor: Actor, draft_id: str, expected: int | None)
 def open_task(tx: Connection, actor: Actor, task_id: str, expected: int | None) -> Case:
     """An open Task by its own id."""
     in_turn(tx, physician(actor).tenant)
-    task = resources.read(tx, actor.tenant, "Task", task_id)
+    task = spoilt.current(tx, actor.tenant, "Task", task_id)
     if task is None:
         raise NotFound("There is no such Task.")
     at = now(tx)
