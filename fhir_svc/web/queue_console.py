@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request, url_for
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
 from fhir_svc.errors import FhirSvcError, Unprocessable
-from fhir_svc.store import accounts, tenants, work, work_faults, work_watch
+from fhir_svc.store import accounts, tenants, work, work_faults, work_waiting, work_watch
 from fhir_svc.store.database import now
 from fhir_svc.store.work_watch import Count, Worker
 from fhir_svc.web import moments, pages, trail
@@ -121,9 +121,11 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         at = now(tx)
         counts = work_watch.summary(tx, actor.tenant)
         workers = [worker for worker in work_watch.workers(tx) if at - worker.seen < FORGOTTEN]
+        put_back = work_waiting.waiting(tx, actor.tenant)
         quarantined = work_faults.quarantined(tx, actor.tenant)
         steps = work_faults.history(tx, actor.tenant, request.args.get("of", ""))
         people = {each.id: each.username for each in accounts.all_of(tx, actor.tenant)} if steps else {}
+    codes = {each.error for each in put_back} | {each.error for each in quarantined}
     clock = moments.clock(at, tenant.timezone if tenant else None)
     words = wording(services().knowledge)
     return pages.show(
@@ -139,8 +141,9 @@ def _overview(actor: Actor, *, failure: FhirSvcError | None = None, about: str =
         workers=[(worker, silent(worker, at)) for worker in workers],
         troubles=sorted({each.trouble for each in workers if each.trouble and not silent(each, at)}),
         trouble_words=TROUBLES,
+        put_back=put_back,
         quarantined=quarantined,
-        mending={row.error: mending(words, row.error) for row in quarantined if row.error},
+        mending={code: mending(words, code) for code in codes if code},
         steps=steps,
         people=people,
         attempts=work.MAX_ATTEMPTS,

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -51,6 +52,56 @@ def test_the_metrics_keep_counting_both_as_due(ward):
     add(ward, "clock", LATER, PAST)
     numbers = ward.house.call("GET", "/metrics", client=None).get_data(as_text=True)
     assert 'fhir_svc_work_rows{kind="clock",state="due"} 2.0' in numbers.splitlines()
+
+
+# -- what waits to be tried again
+
+
+def put_back(ward, error, *waits, tenant="north", kind="write_back"):
+    """A row that was tried once for each of these, and each time put back for so long."""
+    with ward.house.database.transaction() as tx:
+        row = work.add(tx, tenant=tenant, kind=kind, subject=f"Flag/{uuid4()}", patient="p1")
+        for wait in waits:
+            tx.exec_driver_sql("UPDATE work SET not_before = created WHERE id = ?", (row,))
+            claimed = work.claim(tx, row, worker="w", lease=timedelta(seconds=30))
+            until = now(tx) + wait
+            work_faults.retry(tx, claimed.ids, error=error, not_before=until, counted=False)
+    return row
+
+
+def earlier(ward, row, span):
+    """The first time it was put back was so long ago."""
+    with ward.house.database.transaction() as tx:
+        told = (int(span.total_seconds() * 1000), row)
+        tx.exec_driver_sql("UPDATE work_history SET at = at - ? WHERE work = ? AND step = 1", told)
+
+
+def test_work_that_waits_for_its_record_system_says_since_when_until_when_and_why(ward):
+    earlier(ward, put_back(ward, "ehr-503", PAST, LATER), timedelta(hours=5))
+    put_back(ward, "ehr-503", SOON)
+    put_back(ward, "ehr-429", SOON)
+    page = queue_of(ward)
+    waiting = page[page.index("Waiting to be tried again") : page.index("Nothing is in quarantine")]
+    told = "The record system says that it can not answer now (503). It is tried again by itself."
+    assert re.search(r"write_back ehr-503 2 rows, since 5 hours ago \(.*?\), the first tried again in 3 hours", waiting)
+    assert told in waiting
+    assert re.search(r"write_back ehr-429 1 row, since just now \(.*?\), tried again in 3 hours \(.*?\)", waiting)
+    assert "asked too often (429)" in waiting
+
+
+def test_work_that_waits_for_nobody_or_is_of_another_tenant_is_not_shown_as_waiting_to_be_tried_again(ward):
+    put_back(ward, "ehr-503", SOON, tenant="south")
+    put_back(ward, "ehr-503", PAST)
+    add(ward, "clock", LATER)
+    arrest(ward, "ehr-422")
+    assert "Waiting to be tried again" not in queue_of(ward)
+
+
+@pytest.mark.parametrize("error", ["ehr-unclear", "endpoint-5xx", "exception-KeyError"])
+def test_whatever_is_tried_again_says_why_it_waits(ward, error):
+    put_back(ward, error, SOON)
+    page = queue_of(ward)
+    assert re.search(rf"{error} 1 row, since just now \(.*?\), tried again in 3 hours \(.*?\) [A-Z]", page)
 
 
 # -- what must be mended
