@@ -171,18 +171,13 @@ SORTS = [
 STATUSES = ["final", "amended", "corrected", "preliminary"]
 
 
-def shuffled(observation, number, turn):
+def shuffled(observation, name, turn):
     """An Observation whose values are others each time."""
-    chance = int.from_bytes(hashlib.sha256(f"{number} {turn}".encode()).digest()[:8])
+    chance = int.from_bytes(hashlib.sha256(f"{name} {turn}".encode()).digest()[:8])
     more = {} if chance % 5 == 0 else {"identifier": [{"system": "u", "value": f"V-{chance % 7}"}]}
-    day = f"2024-01-{chance % 28 + 1:02}"
-    return observation(
-        f"o{number:02}",
-        code=f"{'aB'[chance % 2]}-{chance % 3}",
-        status=STATUSES[chance % 4],
-        effectiveDateTime=day,
-        **more,
-    )
+    one = observation(name, status=STATUSES[chance % 4], effectiveDateTime=f"2024-01-{chance % 28 + 1:02}", **more)
+    one["code"]["coding"] = [{"code": f"{letter}-{chance % 3}"} for letter in ("aB", "c", "aC", "BD")[chance % 4]]
+    return one
 
 
 def turned(database, sort, meanwhile, *, count=3):
@@ -198,6 +193,7 @@ def turned(database, sort, meanwhile, *, count=3):
             )
         seen += [one.id for one in page.entries]
         cursor, turn = page.next, turn + 1
+        assert turn < 30
         meanwhile(turn)
     return seen
 
@@ -209,7 +205,7 @@ def test_pages_stay_whole_while_others_write(database, observation, sort, audite
         with database.transaction() as tx:
             for number in range(12):
                 if (number + turn) % 3 or turn == 0:
-                    resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
+                    resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
             resources.create(tx, T, observation(f"new{turn}"), patient="p1", ours=False)
             if audited:
                 audit.record(tx, T, {"resourceType": "AuditEvent"})
@@ -226,23 +222,29 @@ def test_pages_stay_whole_while_what_was_written_before_appears(postgres_databas
     database, turns = postgres_database, []
     with database.transaction() as tx:
         for number in range(9):
-            resources.put(tx, T, shuffled(observation, number, 0), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, f"o{number}", 0), patient="p1", ours=False)
     with ExitStack() as under_way:
         for turn in (1, 2):
             tx = under_way.enter_context(database.transaction())
-            resources.put(tx, T, shuffled(observation, turn, turn), patient="p1", ours=False)
-            resources.put(tx, T, shuffled(observation, 9 - turn, turn), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, f"o{turn}", turn), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, f"o{9 - turn}", turn), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, f"late{turn}", turn), patient="p1", ours=False)
         with database.transaction() as tx:  # begins and ends while those are under way
-            resources.put(tx, T, shuffled(observation, 0, 3), patient="p1", ours=False)
-            resources.put(tx, T, shuffled(observation, 5, 3), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, "o0", 3), patient="p1", ours=False)
+            resources.put(tx, T, shuffled(observation, "o5", 3), patient="p1", ours=False)
 
         def write(turn):
             turns.append(turn)
             under_way.close()
+            with database.transaction() as tx:
+                for name in ("late1", "o3", "late2"):
+                    resources.put(tx, T, shuffled(observation, name, 5 + turn), patient="p1", ours=False)
 
         with database.reading() as tx:
             page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=100)
-        assert turned(database, sort, write) == [one.id for one in page.entries]
+        seen = turned(database, sort, write)
+    assert [one for one in seen if not one.startswith("late")] == [one.id for one in page.entries]
+    assert len(set(seen)) == len(seen)
     assert len(turns) > 2
 
 
@@ -252,7 +254,7 @@ def test_where_too_much_has_changed_the_first_page_is_asked_for_again(database, 
     def write(turn):
         with database.transaction() as tx:
             for number in range(8):
-                resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
+                resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
             audit.record(tx, T, {"resourceType": "AuditEvent"})
 
     write(0)
@@ -268,7 +270,7 @@ def test_a_page_link_stays_short_where_much_was_written_just_before(database, ob
     def write(turn):
         with database.transaction() as tx:
             for number in range(8):
-                resources.put(tx, T, shuffled(observation, number, turn), patient="p1", ours=False)
+                resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
 
     write(0)
     with database.reading() as tx:
