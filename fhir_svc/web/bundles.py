@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
@@ -46,10 +46,19 @@ def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
         if isinstance(taken, Batch):
             parts = [part for part in taken.parts if isinstance(part, Submission)]
             with turn(seat, raw, got.tenant.name, *parts):
-                return accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
+                return _accept(raw, prefer, lambda tx: _batch(tx, taken, got, prefer), again(*parts))
         check_entries(actor, taken)
         with turn(seat, raw, got.tenant.name, taken):
-            return accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
+            return _accept(raw, prefer, lambda tx: _transaction(tx, taken, got, prefer), again(taken))
+
+
+def _accept(raw: bytes, prefer: Prefer, carry_out: Callable[[Connection], Carried], again_: Again) -> Response:
+    """Accept a Bundle; one that only reads is read before anything is written, so that nobody who writes waits."""
+    if again_ is not Again.ALWAYS:
+        return accept(raw, prefer, carry_out, again_)
+    with services().database.reading() as tx:
+        carried = carry_out(tx)
+    return accept(raw, prefer, lambda _: carried, again_)
 
 
 def turn(seat: Seat, raw: bytes, tenant: str, *submissions: Submission) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from fhir_svc.store import resources
+from fhir_svc.web import reads
 from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, record, transaction
 
 MOTHER = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
@@ -350,6 +351,26 @@ def test_a_copy_of_what_is_older_than_what_is_stored_adds_nothing(house, kind):
         assert sent(house, kind, device | {"lotNumber": f"lot-{day}"}).status_code == 200
     assert house.call("GET", "/fhir/Device/d1").json["lotNumber"] == "lot-2"
     assert house.call("GET", "/fhir/Device/d1/_history").json["total"] == 2
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_nobody_who_writes_waits_while_a_bundle_that_only_reads_is_read(house, monkeypatch, kind):
+    house.call("PUT", "/fhir/Observation/o1", observation(id="o1"))
+    read = reads.entry
+
+    def while_somebody_writes(*asked):
+        writing = threading.Thread(target=house.call, args=("PUT", "/fhir/Observation/o2", observation(id="o2")))
+        writing.start()
+        writing.join(60)
+        assert not writing.is_alive()
+        return read(*asked)
+
+    monkeypatch.setattr(reads, "entry", while_somebody_writes)
+    bundle = transaction(("GET", "Observation/o1", None), ("GET", "Observation?_summary=count", None), kind=kind)
+    first, second = house.call("POST", "/fhir", bundle).json["entry"]
+    assert first["resource"]["id"] == "o1"
+    assert second["resource"]["total"] in {1, 2}
+    assert house.call("GET", "/fhir/Observation/o2").status_code == 200
 
 
 TAKEN = {
