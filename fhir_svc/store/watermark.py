@@ -38,3 +38,9 @@ def watermark(tx: Connection, tenant: str) -> datetime:
         query = select(audit.c.recorded).where(audit.c.tenant == tenant).order_by(audit.c.sequence.desc()).limit(1)
     moment: datetime | None = tx.execute(query).scalar_one_or_none()
     return from_millis(FIRST) if moment is None else moment
+
+
+def watermark_within(tx: Connection, tenant: str) -> datetime | None:
+    """The watermark of what is searched next in this transaction; None where that keeps to what it saw before."""
+    snapshot = tx.dialect.name == "postgresql" and "isolation_level" in tx.get_execution_options()
+    return None if snapshot else watermark(tx, tenant)

@@ -13,7 +13,7 @@ from fhir_svc.intake.submission import Entry
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, patients, resources
 from fhir_svc.store.database import Connection
-from fhir_svc.store.watermark import watermark
+from fhir_svc.store.watermark import watermark_within
 from fhir_svc.web import artefact_reads, histories, replies, searching
 from fhir_svc.web.negotiation import Prefer, version_number
 from fhir_svc.web.receive import Receipt
@@ -103,7 +103,9 @@ def _search(tx: Connection, asked: Entry, got: Receipt) -> Read:
     if artefacts:
         page = artefact_reads.search(given.knowledge, search.sought)
     else:
-        page = searching.page_of(tx, search, search.sought.complete or watermark(tx, got.tenant.name))
+        first = search.sought.cursor is None
+        complete = watermark_within(tx, got.tenant.name) if first else search.sought.complete
+        page = searching.page_of(tx, search, complete)
     found = searching.bundle(search, page, given)
     event = None if artefacts else Told("search-type", targets=(asked.type,))
     return {"resource": found, "response": {"status": replies.PHRASES[200]}}, event

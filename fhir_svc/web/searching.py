@@ -116,7 +116,8 @@ def run(asked: Asked, actor: Actor, given: Services) -> Page:
     if asked.sought.kind in ARTEFACTS:
         return artefact_reads.search(given.knowledge, asked.sought)
     with given.database.reading() as tx:
-        complete = asked.sought.complete or watermark(tx, actor.tenant)
+        first = asked.sought.cursor is None  # what that did not say a later page can't
+        complete = watermark(tx, actor.tenant) if first else asked.sought.complete
     with given.database.reading() as tx:  # which sees what was committed later, too
         page = page_of(tx, asked, complete)
     with given.database.transaction() as tx:
@@ -124,7 +125,7 @@ def run(asked: Asked, actor: Actor, given: Services) -> Page:
     return page
 
 
-def page_of(tx: Any, asked: Asked, complete: datetime) -> Page:
+def page_of(tx: Any, asked: Asked, complete: datetime | None) -> Page:
     """Carry the search out in a transaction that sees everything up to the watermark `complete`."""
     sought = asked.sought
     count = 0 if asked.only_count else sought.count

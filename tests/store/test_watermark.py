@@ -89,3 +89,12 @@ def test_who_only_reads_for_long_holds_nothing_up(postgres_database, monkeypatch
         monkeypatch.setattr(watermark_module, "_READING_AT_MOST", timedelta())
         with postgres_database.reading() as other:
             assert watermark(other, T) > begun
+
+
+def test_a_transaction_that_keeps_to_what_it_saw_tells_no_watermark_of_its_own(database):
+    with database.transaction() as tx:
+        audit.record(tx, T, {"resourceType": "AuditEvent"})
+    with database.transaction() as tx:
+        assert watermark_module.watermark_within(tx, T) <= now(tx)
+    with database.reading() as tx:
+        assert (watermark_module.watermark_within(tx, T) is None) is not database.sqlite
