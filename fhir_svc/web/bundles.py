@@ -12,7 +12,7 @@ from flask import Response
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import REFUSED, Told
-from fhir_svc.errors import Forbidden, Rejected
+from fhir_svc.errors import Forbidden, Rejected, TooManyRequests
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import BYTE_LIMIT, Batch, Entry, Submission, read_bundle, whom
 from fhir_svc.store import resources
@@ -20,6 +20,7 @@ from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
 from fhir_svc.web import matching, negotiation, reads, replies, turns
 from fhir_svc.web.accept import Again, Carried, accept, collided, news, patiently, receipt, told, told_apart
+from fhir_svc.web.limits import pay_for_reads
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.own_orders import ChangedElsewhere
 from fhir_svc.web.receive import Receipt, Received, receive
@@ -78,13 +79,18 @@ def again(*submissions: Submission) -> Again:
 
 
 def check_entries(actor: Actor, submission: Submission) -> None:
-    """Refuse a submission of which one entry is beyond the actor's rights."""
+    """Refuse a submission of which one entry is beyond the actor's rights, or whose reads are beyond its budget.
+
+    What brings something is never refused for what it reads besides.
+    """
     asked = {(entry.type, _letter(entry)): entry for entry in reversed(submission.entries)}
     for (kind, letter), entry in reversed(asked.items()):
         try:
             check(actor, kind, letter)
         except Forbidden as failure:
             raise failure.at(entry.location) from None
+    read = [each.url for each in submission.entries if each.method == "GET"]
+    pay_for_reads(services().budgets, actor, read, insist=not submission.writes)
 
 
 def _letter(entry: Entry) -> str:
@@ -147,7 +153,8 @@ def _batch(tx: Connection, batch: Batch, got: Receipt, prefer: Prefer) -> Carrie
             done.append(received)
         except Rejected as failure:
             entries[index] = replies.refused_entry(failure)
-            refused.append((index, failure))
+            if not isinstance(failure, TooManyRequests):  # a flood must not become a flood of writes
+                refused.append((index, failure))
             if isinstance(failure, ChangedElsewhere):
                 moved.append(failure)
     body = {"resourceType": "Bundle", "type": "batch-response", "entry": _ordered(entries)}

@@ -104,8 +104,10 @@ class Budgets:
         return Spent(allowed, int(self.burst), int(left), wait, math.ceil((self.burst - left) / self.rate))
 
 
-def pay_for_reads(budgets: Budgets, actor: Actor, urls: Iterable[str]) -> None:
-    """Take what the GET entries of a Bundle weigh, or refuse (429); more than a full purse holds is that."""
+def pay_for_reads(budgets: Budgets, actor: Actor, urls: Iterable[str], *, insist: bool) -> None:
+    """Take what the GET entries of a Bundle weigh, at most a full purse; `insist`: refuse (429) where it is not there."""
     weight = sum(price("GET", f"/fhir/{url.partition('?')[0]}")[1] for url in urls)
     if weight:
-        budgets.spend(payer(actor, None), GENERAL, min(weight, budgets.burst), time.monotonic()).insist()
+        spent = budgets.spend(payer(actor, None), GENERAL, min(weight, budgets.burst), time.monotonic())
+        if insist:
+            spent.insist()

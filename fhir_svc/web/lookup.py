@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from fhir_svc.auth.actor import Actor
 from fhir_svc.errors import Conflict
 from fhir_svc.intake import references
 from fhir_svc.intake.submission import Entry, Kind, Submission
@@ -18,11 +19,12 @@ from fhir_svc.store import body, patients, resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web import matching, own_orders
+from fhir_svc.web.rights import insufficient_scope, may
 
 Names = dict[str, str]
 
 
-def look_up(tx: Connection, submission: Submission, tenant: Tenant, client: str) -> tuple[Names, dict[int, Stored]]:
+def look_up(tx: Connection, submission: Submission, tenant: Tenant, actor: Actor) -> tuple[Names, dict[int, Stored]]:
     """Answer what intake could not know: questions and locals to `Type/id`, and the entries that exist already."""
     found: Names = {}
     existing: dict[int, Stored] = {}
@@ -40,8 +42,10 @@ def look_up(tx: Connection, submission: Submission, tenant: Tenant, client: str)
         if match:
             found[entry.local] = match.local
         elif entry.type == "Patient" and (same := _same_person(tx, entry, tenant)):
+            if not may(actor, entry.type, "u"):  # it would become the next version of whom it is
+                raise insufficient_scope().at(entry.location)
             found[entry.local] = f"Patient/{same}"
-    found |= _by_content(submission, found, client)
+    found |= _by_content(submission, found, actor.id)
     return found | _referred(tx, submission, tenant.name, found, existing), existing
 
 

@@ -75,7 +75,7 @@ class Received:
 def receive(tx: Connection, submission: Submission, receipt: Receipt) -> Received:
     """Store a submission and start its evaluation."""
     tenant = receipt.tenant.name
-    found, existing = lookup.look_up(tx, submission, receipt.tenant, receipt.actor.id)
+    found, existing = lookup.look_up(tx, submission, receipt.tenant, receipt.actor)
     if not submission.settled or found:
         submission = settle(submission, found)
     for entry in submission.writes:

@@ -9,7 +9,7 @@ from fhir_svc.errors import TooManyRequests
 from fhir_svc.intake.accepted import TAKEN
 from fhir_svc.web.limits import Budgets, pay_for_reads, price
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, WRITTEN
-from tests.web.cast import assertion, make_house
+from tests.web.cast import assertion, make_house, transaction
 from tests.web.test_token import ask
 
 CALLER = Actor(Role.SYSTEM, "north", "north-ehr", "north-ehr")
@@ -88,7 +88,7 @@ def test_nothing_else_is_paid_from_it(method, path, weight):
 def spent_on(*urls, burst=100.0):
     """What reading these in one Bundle takes from the purse for reads."""
     budgets = Budgets(rate=0.001, burst=burst)
-    pay_for_reads(budgets, CALLER, urls)
+    pay_for_reads(budgets, CALLER, urls, insist=True)
     return burst - budgets.spend(f"{CALLER.role}:{CALLER.id}", "general", 0.0, 0.0).remaining
 
 
@@ -108,11 +108,12 @@ def test_the_reads_of_a_bundle_are_paid_as_each_would_be_alone(urls, weight):
 
 def test_the_reads_of_a_bundle_are_refused_where_the_purse_does_not_hold_them():
     budgets = Budgets(rate=0.5, burst=5)
-    pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4)
+    pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4, insist=True)
     with pytest.raises(TooManyRequests) as caught:
-        pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4)
+        pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4, insist=True)
     assert 1 <= int(caught.value.headers["Retry-After"]) <= 6
-    pay_for_reads(budgets, replace(CALLER, id="another"), ["Observation/o1"] * 4)
+    pay_for_reads(budgets, CALLER, ["Observation/o1"] * 4, insist=False)
+    pay_for_reads(budgets, replace(CALLER, id="another"), ["Observation/o1"] * 4, insist=True)
 
 
 @pytest.mark.parametrize(("path", "purse"), [("/auth/token", "token"), ("/login", "login"), ("/login/", "login")])
@@ -124,6 +125,36 @@ def test_a_diagnosis_is_taken_although_searches_used_up_the_clients_budget(templ
     house = a_house(template, built, tmp_path)
     use_up(lambda: house.call("GET", "/fhir/Observation"))
     assert house.call("POST", "/fhir/Condition", CANCER).status_code == 201
+
+
+def reads(*urls, kind="batch", writes=()):
+    return transaction(*writes, *[("GET", url, None) for url in urls], kind=kind)
+
+
+def statuses(answer):
+    return [entry["response"]["status"][:3] for entry in answer.json["entry"]]
+
+
+def test_what_a_batch_reads_beyond_the_budget_is_refused_and_what_it_brings_is_taken(template, built, tmp_path):
+    house = a_house(template, built, tmp_path)
+    batch = reads(*["Condition?code=x"] * 8, writes=[("POST", "Condition", CANCER)])
+    answer = house.call("POST", "/fhir", batch)
+    assert statuses(answer) == ["201", *["200"] * 5, *["429"] * 3]
+    assert statuses(house.call("POST", "/fhir", reads("Condition?code=x"))) == ["429"]
+    assert house.call("GET", "/fhir/Condition").status_code == 429
+    told = house.as_person("ada", "GET", "/fhir/AuditEvent?subtype=batch").json
+    assert {entry["resource"]["outcome"] for entry in told["entry"]} == {"0"}
+
+
+def test_a_transaction_is_refused_for_what_it_reads_unless_it_brings_something(template, built, tmp_path):
+    house = a_house(template, built, tmp_path)
+    use_up(lambda: house.call("GET", "/fhir/Observation"))
+    brings = [("POST", "Condition", CANCER)]
+    refused = house.call("POST", "/fhir", reads("Condition?code=x", kind="transaction"))
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    answer = house.call("POST", "/fhir", reads("Condition?code=x", kind="transaction", writes=brings))
+    assert statuses(answer) == ["201", "200"]
 
 
 def test_behind_a_trusted_proxy_everybody_pays_for_the_address_that_it_names(template, built, tmp_path):
