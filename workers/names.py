@@ -77,9 +77,13 @@ def find_patient(client: EhrClient, tenant: Tenant, patient: Stored) -> str:
     given = [one for one in patient.content.get("identifier", []) if one.get("system") and one.get("value")]
     registered = [one for one in given if one["system"] in tenant.identifier_systems]
     for one in registered or given:
-        copies = {copy.id for copy in client.search("Patient", [("identifier", f"{one['system']}|{one['value']}")])}
+        copies = {copy.id for copy in client.search_unseen("Patient", [_asked(one)])}
         if len(copies) > 1:
             raise Never("several patients of the EHR have this identifier", error="ehr-patient-ambiguous")
         if copies:
             return copies.pop()
     raise Never("the EHR has no patient with these identifiers", error="ehr-patient-not-found")
+
+
+def _asked(identifier: Mapping[str, Any]) -> tuple[str, str]:
+    return "identifier", f"{identifier['system']}|{identifier['value']}"

@@ -143,7 +143,7 @@ class Line:
 
         NotNow: it never left, or it only reads. Unclear: it may have been done.
         """
-        left = self.deadline.remaining()
+        left, reading = self.deadline.remaining(), method == "GET" or url.endswith("/_search")
         if not left:
             raise NotNow("no time left to ask the EHR", error="ehr-deadline")
         sent = {"Accept": "application/fhir+json", "Accept-Encoding": "identity", **(headers or {})}
@@ -160,9 +160,9 @@ class Line:
             ) as reply:
                 raw = Raw(reply.status_code, _lower(reply.headers), self._read(reply, limit))
         except requests.RequestException as error:
-            raise self._trouble(method, error) from None
+            raise self._trouble(error, reading=reading) from None
         if not self.deadline.remaining():  # headers that were cut off look like headers that ended
-            raise self._trouble(method, requests.ReadTimeout())
+            raise self._trouble(requests.ReadTimeout(), reading=reading)
         return raw
 
     def _read(self, reply: requests.Response, limit: int) -> bytes:
@@ -173,10 +173,10 @@ class Line:
                 raise Unclear("the EHR's answer is too long", error="ehr-too-long")
         return bytes(body)
 
-    def _trouble(self, method: str, error: requests.RequestException) -> NotNow | Unclear:
+    def _trouble(self, error: requests.RequestException, *, reading: bool) -> NotNow | Unclear:
         late = not self.deadline.remaining()
         code = "ehr-deadline" if late else "ehr-connection"
-        if method == "GET" or isinstance(error, _UNSENT) or _refused(error):
+        if reading or isinstance(error, _UNSENT) or _refused(error):
             return NotNow("the EHR can't be reached", error=code)
         return Unclear("the EHR gave no whole answer", error=code)
 

@@ -20,7 +20,7 @@ from fhir_svc.errors import Broken, Unavailable
 Json = dict[str, Any]
 
 _LONGEST_WAIT = 86400.0  # a Retry-After beyond a day is a mistake
-_THROTTLED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
+THROTTLED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
 _JSON_TYPES = {"application/fhir+json", "application/json"}
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -106,7 +106,7 @@ def check(raw: Raw, *, writing: bool) -> Raw:
         return raw
     if status == HTTPStatus.PRECONDITION_FAILED:
         raise Changed("the EHR's copy is not the one expected")
-    if status in _THROTTLED:
+    if status in THROTTLED:
         raise NotNow(f"the EHR answered {status}", retry_after=raw.retry_after or 0.0, error=f"ehr-{status}")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
         raise _later(raw, writing=writing)

@@ -4,6 +4,7 @@ import time
 from decimal import Decimal
 
 import pytest
+import requests
 import responses
 
 from fhir_svc.ehr.client import Capabilities, CapabilityCache, EhrClient
@@ -114,6 +115,35 @@ def test_conditions_travel_with_the_writes():
         assert sent[2]["If-None-Exist"] == "identifier=urn%3Ax%7Ca+b"
         assert "Authorization" not in sent[0]
         assert (made.id, made.version) == ("9", "1")
+
+
+NUMBER = [("identifier", "urn:mrn|12345")]
+FOUND = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": {"resourceType": "Patient", "id": "p"}}]}
+
+
+def test_who_a_patient_is_stands_in_no_address():
+    with responses.RequestsMock() as ehr, EhrClient(BASE) as client:
+        ehr.post(f"{BASE}/Patient/_search", json=FOUND, content_type=FHIR)
+        assert [copy.id for copy in client.search_unseen("Patient", NUMBER)] == ["p"]
+        asked = [(call.request.url, call.request.body) for call in ehr.calls]
+        assert asked == [(f"{BASE}/Patient/_search", b"identifier=urn%3Amrn%7C12345")]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 415, 500, 501])
+def test_an_ehr_that_knows_no_searches_by_post_is_asked_as_it_can_be(status):
+    with responses.RequestsMock() as ehr, EhrClient(BASE) as client:
+        ehr.post(f"{BASE}/Patient/_search", status=status)
+        ehr.get(f"{BASE}/Patient", json=FOUND, content_type=FHIR)
+        assert [copy.id for copy in client.search_unseen("Patient", NUMBER)] == ["p"]
+
+
+@pytest.mark.parametrize("reply", [{"status": 429}, {"status": 503}, {"body": requests.ConnectionError()}])
+def test_an_ehr_that_is_busy_or_gone_is_not_asked_in_another_way(reply):
+    with responses.RequestsMock() as ehr, EhrClient(BASE) as client:
+        ehr.post(f"{BASE}/Patient/_search", **reply)
+        with pytest.raises(NotNow):
+            client.search_unseen("Patient", NUMBER)
+        assert len(ehr.calls) == 1
 
 
 def test_a_search_that_is_answered_with_something_else_is_not_now():
