@@ -105,7 +105,7 @@ class Budgets:
 
 
 def pay_for_reads(budgets: Budgets, actor: Actor, urls: Iterable[str], *, insist: bool) -> None:
-    """Take what the GET entries of a Bundle weigh, at most a full purse; `insist`: refuse (429) where it is not there."""
+    """Take what the GET entries of a Bundle weigh, at most a full purse; `insist`: 429 where it is not there."""
     weight = sum(price("GET", f"/fhir/{url.partition('?')[0]}")[1] for url in urls)
     if weight:
         spent = budgets.spend(payer(actor, None), GENERAL, min(weight, budgets.burst), time.monotonic())
