@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl
 
 from fhir_svc.errors import Conflict, Malformed, PreconditionFailed, Rejected, Unprocessable
@@ -12,6 +14,8 @@ from fhir_svc.store import patients, resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.resources import Put
 from fhir_svc.web.negotiation import version_of
+
+MOST_RECORDS: Final = 20  # of one person; more matches are those of a condition that means nobody in particular
 
 
 def referred(tx: Connection, tenant: str, submission: Submission, question: str) -> Stored | None:
@@ -139,14 +143,22 @@ def _found(tx: Connection, tenant: str, kind: str, query: str, expression: str |
             error="unsupported-parameter",
         )
     try:
-        page = resources.search(tx, tenant, kind, params, sort=None, count=2, cursor=None)
+        matches = resources.search(tx, tenant, kind, params, sort=None, count=MOST_RECORDS, cursor=None).entries
     except Malformed as failure:
         raise (failure.at(expression) if expression else failure) from None
-    if len(page.entries) > 1:
-        raise PreconditionFailed(
-            "The condition matches several resources.", expression=expression, code="multiple-matches"
-        )
-    return page.entries[0] if page.entries else None
+    if len(matches) > 1:
+        matches = _one_person(tx, tenant, matches) if kind == "Patient" and len(matches) < MOST_RECORDS else []
+        if not matches:
+            raise PreconditionFailed(
+                "The condition matches several resources.", expression=expression, code="multiple-matches"
+            )
+    return matches[0] if matches else None
+
+
+def _one_person(tx: Connection, tenant: str, matches: Sequence[Stored]) -> list[Stored]:
+    """Of the records of one person the one that replaced the others; nothing where they are of several persons."""
+    who = {patients.resolve(tx, tenant, one.id) for one in matches}
+    return [one for one in matches if who == {one.id}]
 
 
 def hold(tx: Connection, tenant: str, question: str) -> None:

@@ -110,6 +110,23 @@ def test_an_earlier_version_about_another_patient_tells_nothing_of_this_one(hous
     assert {name: [one.version for one in record.earlier] for name, record in seen.items()} == {"p1": [], "p2": [2]}
 
 
+@pytest.mark.parametrize("of", [f"Patient?identifier={MRN}|2", {"identifier": {"system": MRN, "value": "2"}}])
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_number_that_several_records_carry_means_their_person_if_it_is_one(house, of, merged):
+    house.call("PUT", "/fhir/Patient/p1", patient("1", id="p1"))
+    house.call("PUT", "/fhir/Patient/p2", patient("2", id="p2"))
+    both = [{"system": MRN, "value": number} for number in ("1", "2")]
+    changed = patient(id="p1") | {"identifier": both} | (link("p2") if merged else {})
+    assert house.call("PUT", "/fhir/Patient/p1", changed).status_code == 200
+    subject = {"subject": of if isinstance(of, dict) else {"reference": of}}
+    answer = house.call("POST", "/fhir/QuestionnaireResponse", intake_form() | subject)
+    if merged:
+        assert answer.status_code == 201
+        assert ("evaluate", "p2") in rows(house)
+    else:
+        assert answer.status_code == 412
+
+
 def test_a_patient_is_found_under_every_id_it_is_known_by(house):
     first = house.call("POST", "/fhir/Patient", patient())
     ours = first.json["id"]
