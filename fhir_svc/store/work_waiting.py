@@ -24,7 +24,7 @@ class Waiting:
 
 def waiting(tx: Connection, tenant: str) -> list[Waiting]:
     """What of a tenant's work waits to be tried again, that which has waited longest first."""
-    mine = (work.c.tenant == tenant, work.c.state == "due", work.c.not_before > now(tx))
+    mine = (work.c.tenant == tenant, work.c.state == "due", work.c.not_before > now(tx), work.c.error.is_not(None))
     put_back = (work_history.c.work == work.c.id, work_history.c.state == "due", work_history.c.reason == work.c.error)
     first = select(func.min(work_history.c.at)).where(*put_back).correlate(work).scalar_subquery()
     rows = select(work.c.kind, work.c.error, first.label("since"), work.c.not_before).where(*mine).subquery()
