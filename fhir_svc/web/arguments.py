@@ -7,7 +7,7 @@ taken and no other; where it says no more than "a code" or "a text", the types i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,8 @@ from msgspec import structs
 
 from fhir_svc.errors import Issue, Issues, Malformed, Rejected, Unprocessable
 from fhir_svc.intake import times
+from fhir_svc.intake.bundle import STUB
+from fhir_svc.intake.faults import Fault
 from fhir_svc.web.services import Intake
 
 Parameter = Mapping[str, Any]
@@ -121,22 +123,43 @@ class Arguments:
         )
 
 
-def require_valid(body: Mapping[str, Any], intake: Intake) -> None:
-    """Refuse (400) what is no Parameters of R4, the resources in it included, and (422) what intake refuses."""
+def require_valid(body: Mapping[str, Any], intake: Intake, *, apart: Callable[[Parameter], bool] | None = None) -> None:
+    """Refuse (400) what is no Parameters of R4, the resources in it included, and (422) what intake refuses.
+
+    `apart` says of which parameters the resource is checked elsewhere, by whoever reads it.
+    """
     if body.get("resourceType") != "Parameters":
         raise Malformed("The body of an operation is a Parameters resource.", expression="Parameters")
     listed = body.get("parameter")
+    whole = dict(body)
+    if isinstance(listed, list):
+        whole["parameter"] = [_shown(one, apart) for one in listed]
     if listed == []:  # R4 wants the list left out; many a caller means the same by an empty one
-        return
-    whole = dict(body) | ({"parameter": [_completed(one) for one in listed]} if isinstance(listed, list) else {})
-    intake.conformance.require(whole, profiles=intake.profiles)
+        del whole["parameter"]
+    faults = intake.conformance.faults(whole, profiles=intake.profiles)
+    for place in _crowded(listed, ROOT):
+        faults.add(Fault.INVARIANT, "Give a parameter a value, a resource or parts (R4's inv-1).", place)
+    faults.refuse()
 
 
-def _completed(parameter: Any) -> Any:
+def _shown(parameter: Any, apart: Callable[[Parameter], bool] | None) -> Any:
+    """The parameter as it is checked: a stub for a resource that is checked elsewhere, a change made whole."""
     resource = parameter.get("resource") if isinstance(parameter, dict) else None
-    if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
+    if not isinstance(resource, dict):
         return parameter
-    return parameter | {"resource": LENT | resource}
+    if apart is not None and apart(parameter):
+        return parameter | {"resource": STUB}
+    return parameter | {"resource": LENT | resource} if resource.get("resourceType") == "ServiceRequest" else parameter
+
+
+def _crowded(listed: Any, root: str) -> Iterator[str]:
+    """Where parameters stand that hold more than one of value, resource and parts."""
+    for index, one in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(one, dict):
+            held = {"value" if name.lstrip("_").startswith("value") else name for name in one}
+            if len(held & {"value", "resource", "part"}) > 1:
+                yield f"{root}[{index}]"
+            yield from _crowded(one.get("part"), f"{root}[{index}].part")
 
 
 def read(body: Mapping[str, Any] | None, *, once: Collection[str] = (), many: Collection[str] = ()) -> Arguments:

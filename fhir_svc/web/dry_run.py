@@ -14,7 +14,6 @@ from msgspec import structs
 
 from fhir_svc import evaluation
 from fhir_svc.errors import Malformed, TooLarge, Unprocessable
-from fhir_svc.intake.bundle import STUB
 from fhir_svc.intake.references import Bases
 from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
@@ -43,7 +42,7 @@ class Asked:
 
 def read(plan: str, given_body: Mapping[str, Any], intake: Intake) -> Asked:
     """Read the Parameters of the operation; Malformed or Unprocessable for what is wrong with them."""
-    require_valid(_without_data(given_body), intake)
+    require_valid(given_body, intake, apart=_is_collection)
     given = arguments.read(given_body, once=("subject", "data", "asOf"))
     data, place = given.resource("data", "Bundle"), f"{given.place('data')}.resource"
     if data.get("type") != "collection":
@@ -57,17 +56,10 @@ def read(plan: str, given_body: Mapping[str, Any], intake: Intake) -> Asked:
     return Asked(plan, dict(data), place, subject, at, given.place("subject"))
 
 
-def _without_data(given_body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body with a stub for a collection, which is checked entry by entry when it is read."""
-    listed = given_body.get("parameter")
-    if not isinstance(listed, list):
-        return given_body
-    return {**given_body, "parameter": [one | {"resource": STUB} if _is_collection(one) else one for one in listed]}
-
-
-def _is_collection(parameter: Any) -> bool:
-    data = parameter.get("resource") if isinstance(parameter, dict) else None
-    return isinstance(data, dict) and (data.get("resourceType"), data.get("type")) == ("Bundle", "collection")
+def _is_collection(parameter: Mapping[str, Any]) -> bool:
+    """Whether it holds a collection, which is checked entry by entry when it is read."""
+    data = parameter["resource"]
+    return (data.get("resourceType"), data.get("type")) == ("Bundle", "collection")
 
 
 def carry_out(asked: Asked, tenant: Tenant, given: Services, now: datetime) -> dict[str, Any]:

@@ -6,22 +6,18 @@ from flask import Blueprint, Response, request
 
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import Forbidden, Issue, NotFound, Rejected
+from fhir_svc.errors import Forbidden, Issue, NotFound
 from fhir_svc.intake import parse
 from fhir_svc.intake.submission import (
     BYTE_LIMIT,
     SUBMIT_BYTE_LIMIT,
-    TAKEN,
-    Batch,
     Submission,
-    read_bundle,
-    read_single,
     read_submit,
 )
 from fhir_svc.store import resources
 from fhir_svc.store.database import Connection
 from fhir_svc.store.submissions import Answer
-from fhir_svc.web import dry_run, negotiation, replies, trail, turns
+from fhir_svc.web import arguments, dry_run, negotiation, replies, trail, turns, validating
 from fhir_svc.web.accept import Carried, accept, news, patiently, receipt, told, whose
 from fhir_svc.web.bundles import again, check_entries, crossing, in_turn, turn
 from fhir_svc.web.negotiation import Prefer
@@ -32,7 +28,7 @@ from fhir_svc.web.services import services
 from fhir_svc.web.wire import encode, fhir
 
 blueprint = Blueprint("operations", __name__, url_prefix="/fhir")
-BUNDLE = "Bundle"
+PARAMETERS = "Parameters"
 WHOLE_RECORD = Issue("informational", "valid", "All of it is valid.", severity="information")
 
 
@@ -53,7 +49,10 @@ def submit() -> Response:
 def _take(actor: Actor, raw: bytes, prefer: Prefer) -> Response:
     with turns.TURNS.seat() as seat:
         got = receipt(actor, services())
-        submission = read_submit(parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle"), got.reading)
+        body = parse.read_json(raw, limit=SUBMIT_BYTE_LIMIT, root="Bundle")
+        if body.get("resourceType") == PARAMETERS:
+            arguments.require_valid(body, services().intake, apart=lambda one: one.get("name") == "bundle")
+        submission = read_submit(body, got.reading)
         check_entries(actor, submission)
         if not submission.entries and actor.role is not Role.SYSTEM:
             raise Forbidden("Your role may not do this.")
@@ -74,59 +73,20 @@ def _submit(tx: Connection, submission: Submission, got: Receipt) -> Carried:
 def validate(kind: str, resource_id: str | None = None) -> Response:
     """Say what intake would say of a resource, and store nothing."""
     actor = caller()
-    if kind != BUNDLE:
+    if kind != validating.BUNDLE:
         served(kind)
     if actor.role is Role.ADMIN:
         raise Forbidden("Your role may not do this.")
-    if resource_id is not None and request.content_length in {None, 0} and "Transfer-Encoding" not in request.headers:
-        content = _stored(actor, kind, resource_id)
-    else:
+    given = services()
+    content = None
+    if resource_id is None or request.content_length not in {None, 0} or "Transfer-Encoding" in request.headers:
         content = parse.read_json(negotiation.body(BYTE_LIMIT), limit=BYTE_LIMIT, root=kind)
-    resource = _within(content)
-    try:
-        issues = _issues(resource, kind, resource_id, receipt(actor, services()))
-    except Rejected as failure:
-        issues = failure.issues
-    return fhir(outcome(issues or (WHOLE_RECORD,)))
-
-
-def _within(content: dict[str, object]) -> object:
-    """Give the resource itself, or that of Parameters."""
-    if content.get("resourceType") != "Parameters":
-        return content
-    parameters = content.get("parameter")
-    if isinstance(parameters, list):
-        for one in parameters:
-            if isinstance(one, dict) and one.get("name") == "resource":
-                return one.get("resource")
-    return content
-
-
-def _issues(resource: object, kind: str, resource_id: str | None, got: Receipt) -> tuple[Issue, ...]:
-    if not isinstance(resource, dict):
-        return (Issue("structure", "malformed", "Parameters need a part `resource`.", "Parameters"),)
-    if kind == BUNDLE:
-        return _of_bundle(resource, got)
-    if kind in TAKEN:
-        return read_single(resource, got.reading, type=kind, id=resource_id).warnings
-    if resource.get("resourceType") != kind:
-        return (Issue("invalid", "wrong-type", "The resource is of another type than the address.", "resourceType"),)
-    schema = services().intake.whole()
-    if kind not in schema.types:
-        return (
-            Issue("not-supported", "unchecked", "Resources of this type are not checked here.", severity="warning"),
-        )
-    return tuple(schema.check(resource))
-
-
-def _of_bundle(resource: dict[str, object], got: Receipt) -> tuple[Issue, ...]:
-    """Say what a transaction or batch would be told; of a batch, of every entry."""
-    taken = read_bundle(resource, got.reading)
-    if not isinstance(taken, Batch):
-        return taken.warnings
-    return tuple(
-        issue for part in taken.parts for issue in (part.issues if isinstance(part, Rejected) else part.warnings)
-    )
+    asked = validating.read(kind, resource_id, content, request.args.to_dict(flat=False), given.intake)
+    resource = {} if asked.mode == validating.DELETE else asked.resource
+    if resource is None:
+        resource = _stored(actor, kind, resource_id)
+    found = validating.verdict(asked, resource, receipt(actor, given).reading, given)
+    return fhir(outcome(found or (WHOLE_RECORD,)))
 
 
 def _stored(actor: Actor, kind: str, resource_id: str | None) -> dict[str, object]:
