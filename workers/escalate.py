@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.errors import Conflict, PreconditionFailed
 from fhir_svc.orders import escalation
@@ -25,6 +27,7 @@ from workers.desk import Desk
 from workers.equipment import Equipment
 from workers.writing import leave_delivery, write
 
+log = structlog.get_logger("fhir_svc.workers")
 LEASE = timedelta(seconds=10)  # longer than the limit
 LIMIT = 8  # seconds until Celery kills the process
 _PAGE = 100
@@ -74,7 +77,9 @@ def _returning(tx: Connection, tenant: str, at: datetime) -> list[Stored]:
     due = []
     cursor: str | None = None
     while True:
-        page = resources.search(tx, tenant, "Task", [("status", "on-hold")], sort=None, count=_PAGE, cursor=cursor)
+        page = resources.search(tx, tenant, "Task", [("status", "on-hold")], count=_PAGE, cursor=cursor, lenient=True)
+        for local in page.damaged:
+            log.error("record.unreadable", record=local)
         due += [task for task in page.entries if any(datetime.fromisoformat(one) <= at for one in _until(task))]
         cursor = page.next
         if cursor is None:

@@ -19,13 +19,15 @@ from fhir_svc.store.periods import EVER, FOREVER
 class Page:
     """Some results; `next` is the cursor of the following page, None at the end; `total` counts all matches.
 
-    `complete` is the moment from which on there may be more to come: to ask on from.
+    `complete` is the moment from which on there may be more to come: to ask on from. `damaged` are those that can't be
+    read, as `Type/id`, where that was asked for.
     """
 
     entries: list[Stored] = field(default_factory=list)
     next: str | None = None
     total: int = 0
     complete: datetime | None = None
+    damaged: list[str] = field(default_factory=list)
 
 
 def write(*place: int | str) -> str:

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select, true, type_coerce
 
 from fhir_svc.record import Stored
@@ -61,6 +62,22 @@ def stored(rows: Iterable[Any]) -> list[Stored]:
         Stored(row.type, row.id, row.version, content, row.received, row.ours, bytes(row.body))
         for row, content in zip(found, contents, strict=True)
     ]
+
+
+def readable(rows: Iterable[Any]) -> tuple[list[Stored], list[str]]:
+    """Those of the rows that can be read, decoded, and the `Type/id` of those that are damaged."""
+    found: list[Stored] = []
+    damaged: list[str] = []
+    for row in rows:
+        try:
+            content: Any = body.decode(bytes(row.body))
+        except (msgspec.MsgspecError, ValueError):
+            content = None
+        if isinstance(content, dict):
+            found.append(Stored(row.type, row.id, row.version, content, row.received, row.ours, bytes(row.body)))
+        else:
+            damaged.append(f"{row.type}/{row.id}")
+    return found, damaged
 
 
 def read(tx: Connection, tenant: str, type: str, id: str) -> Stored | None:  # noqa: A002  FHIR's words

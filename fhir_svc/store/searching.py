@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, case, false, func, or_, select
 
-from fhir_svc.record import Stored
 from fhir_svc.store import asking, conditions, cursors, ordering, reading
 from fhir_svc.store.clock import now
 from fhir_svc.store.cursors import Page
@@ -35,11 +34,13 @@ def search(
     count: int,
     cursor: str | None = None,
     complete: datetime | None = None,
+    lenient: bool = False,
 ) -> Page:
     """One page of the resources that meet all `params` (repeated: all, by comma: any of them).
 
     `sort` is `_sort`'s value; without it the oldest stand first. `count` 0 only counts. `complete` is the watermark of
-    a first page that was asked for before. Who asks for a patient gets what is known of that person under any id. Names
+    a first page that was asked for before. `lenient`: what is damaged is named, and keeps nobody from all the others.
+    Who asks for a patient gets what is known of that person under any id. Names
     that `PARAMETERS[kind]` does not have, unusable values, more of them than anybody means and foreign cursors are
     Malformed.
     """
@@ -59,7 +60,9 @@ def search(
         first = ordering.first_mark(tx, wanted, since, moment) if since else place.first if place else None
         mark = (first.since, first.told()) if first else ()
         more = cursors.write(to_millis(moment), *mark, *found[count - 1])
-    return Page(_read(tx, [row[-1] for row in found[:count]]), more, total)
+    rows = _rows(tx, [row[-1] for row in found[:count]])
+    entries, damaged = reading.readable(rows) if lenient else (reading.stored(rows), [])
+    return Page(entries, more, total, damaged=damaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,11 @@ def _of_all_ids(tx: Connection, tenant: str, name: str, value: str) -> str:
     return ",".join([*asked, *(f"Patient/{other}" for other in dict.fromkeys(others))])
 
 
-def _read(tx: Connection, keys: Sequence[int]) -> list[Stored]:
+def _rows(tx: Connection, keys: Sequence[int]) -> list[Any]:
     """The resources of these keys, in this order: only those of one page are read and decoded."""
     query = reading.current().add_columns(resources.c.key).where(resources.c.key.in_(keys))
     found = {row.key: row for row in tx.execute(query)}
-    return reading.stored(found[key] for key in keys)
+    return [found[key] for key in keys]
 
 
 def _after(order: Sequence[tuple[Any, bool]], place: Sequence[Any]) -> Any:

@@ -66,26 +66,31 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """The lines to show, how many of each priority there are in all, and how many were left off."""
+    """The lines to show, how many of each priority there are in all, and how many were left off.
+
+    `damaged` are the ids of Tasks that can't be read.
+    """
 
     items: Sequence[Item]
     counts: Mapping[str, int]
     left_off: int
+    damaged: Sequence[str] = ()
 
 
 def worklist(tx: Connection, tenant: str, words: Wording, at: datetime, *, on_hold: bool = False) -> Worklist:
     """The Tasks that wait for a physician now, or those that were put off."""
     items: list[Item] = []
     counts = {}
+    damaged: list[str] = []
     for priority in PRIORITIES:
-        tasks, total = _tasks(tx, tenant, priority, ON_HOLD if on_hold else WAITING)
+        tasks, total = _tasks(tx, tenant, priority, ON_HOLD if on_hold else WAITING, damaged)
         if not on_hold:
-            ripe = [task for task in _tasks(tx, tenant, priority, ON_HOLD)[0] if _ripe(task, at)]
+            ripe = [task for task in _tasks(tx, tenant, priority, ON_HOLD, damaged)[0] if _ripe(task, at)]
             tasks, total = [*tasks, *ripe], total + len(ripe)
         found = [_item(tx, tenant, words, at, task) for task in tasks if kind_of(task.content) in {APPROVE, REVIEW}]
         items += sorted(found, key=_by_due)
         counts[priority] = total
-    return Worklist(items, counts, sum(counts.values()) - len(items))
+    return Worklist(items, counts, sum(counts.values()) - len(items), damaged)
 
 
 def person_of(tx: Connection, tenant: str, patient: str, at: datetime) -> Person:
@@ -116,10 +121,14 @@ def since_of(task: Stored) -> datetime:
     return written if isinstance(written, datetime) else task.received
 
 
-def _tasks(tx: Connection, tenant: str, priority: str, statuses: str) -> tuple[list[Stored], int]:
+def _tasks(tx: Connection, tenant: str, priority: str, statuses: str, damaged: list[str]) -> tuple[list[Stored], int]:
+    """The Tasks that can be read, and how many; the ids of the others go to `damaged`."""
     wanted = [("priority", priority), ("status", statuses)]
-    page = resources.search(tx, tenant, "Task", wanted, sort=None, count=MOST, cursor=None)
-    return list(page.entries), page.total
+    page = resources.search(tx, tenant, "Task", wanted, count=MOST, lenient=True)
+    for one in page.damaged:
+        log.error("record.unreadable", type="Task")
+        damaged.append(one.partition("/")[2])
+    return page.entries, page.total - len(page.damaged)
 
 
 def _ripe(task: Stored, at: datetime) -> bool:

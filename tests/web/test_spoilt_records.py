@@ -91,6 +91,26 @@ def test_the_inbox_lists_all_others_and_says_which_one_cannot_be_read(ward):
         assert f'href="{place}"' in shown
 
 
+@pytest.mark.parametrize("body", SPOILT.values(), ids=SPOILT)
+def test_the_inbox_lists_all_others_and_says_how_many_tasks_cannot_be_read(ward, body):
+    ward.draft("XR_L")
+    lost = ward.review("See the patient today")
+    ward.overwrite(lost, 1, body)
+    page = ward.session().page("/inbox")
+    assert page.status_code == 200
+    told = text_of(page)
+    assert "X-ray of the lumbar spine" in told
+    assert "1 more can't be shown" in told.replace("&#39;", "'")
+    assert f'href="/inbox/reviews/{lost}"' in page.get_data(as_text=True)
+
+
+def test_an_inbox_of_damaged_tasks_alone_does_not_say_that_nothing_waits(ward):
+    ward.overwrite(ward.review(), 1, b"lost")
+    told = text_of(ward.session().page("/inbox"))
+    assert "1 more can" in told
+    assert "Nothing waits for you" not in told
+
+
 def test_the_inbox_lists_the_drafts_of_a_patient_who_cannot_be_read(ward):
     draft = ward.draft("XR_L")
     ward.overwrite("p1", 1, b"lost")

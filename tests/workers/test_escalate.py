@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from fhir_svc.orders.states import deferred, moment
 from fhir_svc.store import resources, work
@@ -218,6 +219,19 @@ def test_a_deferred_task_returns_when_its_time_has_come(store, equipment, until,
     found = store.read("Task", "t1").content
     assert found["status"] == status
     assert bool(found.get("extension")) is (status == "on-hold")
+
+
+def test_a_deferred_task_that_is_damaged_keeps_no_other_from_returning(store, equipment, capsys):
+    now = datetime.now(UTC)
+    for id_ in ("lost", "kept"):
+        resting = deferred(task(60, priority="routine"), until=now - timedelta(minutes=1), at=now - timedelta(hours=1))
+        store.put({**resting, "id": id_})
+    with store.database.transaction() as tx:
+        lost = "UPDATE versions SET body = :spoilt WHERE resource = (SELECT key FROM resources WHERE id = 'lost')"
+        tx.execute(text(lost), {"spoilt": b"{"})
+    escalate.sweep(equipment)
+    assert store.read("Task", "kept").content["status"] == "requested"
+    assert "Task/lost" in "".join(capsys.readouterr())
 
 
 def test_nobody_is_called_before_the_time_is_up(store, equipment):
