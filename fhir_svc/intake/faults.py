@@ -46,6 +46,7 @@ class Fault(Enum):
     REFERENCE_TARGET = ("reference-target", "value", 400)
     REFERENCE_FORM = ("reference-form", "value", 400)
     CONTAINED_MISSING = ("contained-missing", "value", 400)
+    CONTAINED_UNCHECKED = ("unchecked", "not-supported", 200)
     CONTAINED_CIRCULAR = ("contained-circular", "value", 400)
 
     PARAMETER_UNKNOWN = ("parameter-unknown", "not-supported", 200)

@@ -31,6 +31,13 @@ INSIDE = (
     *("Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "Specimen", "RelatedPerson"),
     *("Encounter", "Group", "Substance", "Endpoint", "Media"),
 )
+# What an element of the types above names as its target, beside those: it may stand in `contained`.
+CONTAINED = (
+    *("Appointment", "AppointmentResponse", "CarePlan", "CareTeam", "Claim", "ClaimResponse", "ClinicalImpression"),
+    *("Composition", "Coverage", "DetectedIssue", "DeviceDefinition", "DeviceMetric", "DeviceRequest"),
+    *("DocumentReference", "EpisodeOfCare", "HealthcareService", "Immunization", "ImmunizationRecommendation"),
+    *("MedicationAdministration", "MedicationDispense", "MolecularSequence", "NutritionOrder", "Provenance", "Task"),
+)
 WRITTEN = (
     *("GuidanceResponse", "RequestGroup", "Task", "Flag", "CommunicationRequest", "DetectedIssue", "Provenance"),
     *("AuditEvent", "OperationOutcome", "CapabilityStatement", "Subscription", "Questionnaire", "PlanDefinition"),
@@ -71,12 +78,19 @@ PATTERNS = {
     "instant": rf"^{DAY}T{TIME}{ZONE}$",
     "oid": r"^urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+$",
     "time": rf"^{TIME}$",
+    "mimetype": r"^[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+(?: ?;.*)?$",
+    "currency": r"^[A-Z]{3}$",
     "uri": rf"^{SOLID}+$",
     "url": rf"^{SOLID}+$",
     "uuid": r"^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
     "string": r"[\s\S]",
     "markdown": r"\S",
     "xhtml": r"\S",
+}
+# Required bindings to what is kept outside FHIR: the form of its codes.
+FORMS = {
+    "http://hl7.org/fhir/ValueSet/mimetypes": "mimetype",
+    "http://hl7.org/fhir/ValueSet/currencies": "currency",
 }
 NUMBERS = {
     "decimal": {"type": "number"},
@@ -102,6 +116,11 @@ def both(*conditions: Schema) -> Schema:
 
 def implies(condition: Schema, then: Schema) -> Schema:
     return {"if": condition, "then": then}
+
+
+def typed(name: str) -> Schema:
+    """Say that a resource of this type is what its definition says."""
+    return implies({"properties": {"resourceType": {"const": name}}}, {"$ref": f"#/$defs/{name}"})
 
 
 def coded(element: str, *codes: str) -> Schema:
@@ -138,6 +157,10 @@ ABATEMENTS = value_names("abatement", "DateTime", "Age", "Period", "Range", "Str
 QTY_3 = ("qty-3", implies(has("code", "_code"), has("system", "_system")))
 AGE = both(
     implies({"required": ["value"]}, both({"required": ["code"]}, {"properties": {"value": {"exclusiveMinimum": 0}}})),
+    {"properties": {"system": {"const": "http://unitsofmeasure.org"}}},
+)
+DURATION = both(
+    implies(has("code", "_code"), both(has("system", "_system"), has("value", "_value"))),
     {"properties": {"system": {"const": "http://unitsofmeasure.org"}}},
 )
 RESPONSES = ("batch-response", "transaction-response", "history")
@@ -212,7 +235,8 @@ INVARIANTS: dict[str, list[tuple[str, Schema]]] = {
     "Observation.component": [("obs-6", never(both(has("dataAbsentReason"), has(*OBSERVATION_VALUES))))],
     "Observation.referenceRange": [("obs-3", has("low", "high", "text", "_text"))],
     "Patient.contact": [("pat-1", has("name", "telecom", "address", "organization"))],
-    **{name: [QTY_3] for name in ("Quantity", "SimpleQuantity", "Count", "Distance", "Duration")},
+    **{name: [QTY_3] for name in ("Quantity", "SimpleQuantity", "Count", "Distance")},
+    "Duration": [QTY_3, ("drt-1", DURATION)],
     "QuestionnaireResponse.item": [("qrs-1", never(both(has("item"), has("answer"))))],
     "Ratio": [
         (
@@ -235,6 +259,13 @@ INVARIANTS: dict[str, list[tuple[str, Schema]]] = {
         ("tim-6", implies(has("periodMax"), has("period"))),
         ("tim-7", implies(has("durationMax"), has("duration"))),
         ("tim-8", implies(has("countMax"), has("count"))),
+        (
+            "tim-9",
+            implies(
+                has("offset"),
+                {"required": ["when"], "properties": {"when": {"items": {"not": {"enum": ["C", "CM", "CD", "CV"]}}}}},
+            ),
+        ),
         ("tim-10", never(both(has("timeOfDay"), has("when")))),
     ],
 }
@@ -319,12 +350,14 @@ class Generator:
         for name in self.types:
             self.structure(name)
         self.structure("Reference")
+        self.defs["Inside"] = self.any_inside()
         for name, types in sorted(self.references.items(), reverse=True):
             self.reference_to(name, types)
         self.defs["Resource"] = self.any_resource()
         self.defs["Contained"] = {
             "allOf": [
                 {"$ref": "#/$defs/Resource"},
+                {"$ref": "#/$defs/Inside"},
                 {"not": {"required": ["contained"]}, "x-issue": "dom-2"},
                 {
                     "properties": {"meta": never(has("versionId", "_versionId", "lastUpdated", "_lastUpdated"))},
@@ -346,10 +379,34 @@ class Generator:
             "type": "object",
             "required": ["resourceType"],
             "properties": {"resourceType": {"enum": self.known.resource_types}},
-            "allOf": [
-                implies({"properties": {"resourceType": {"const": name}}}, {"$ref": f"#/$defs/{name}"})
-                for name in sorted(self.types)
-            ],
+            "allOf": [typed(name) for name in sorted(self.types)],
+        }
+
+    def any_inside(self) -> Schema:
+        """Say what a contained resource is held to that may not stand alone here: its type, or what all types share."""
+        known = sorted({*CONTAINED} - {*self.types})
+        for name in known:
+            self.structure(name)
+        self.structure("DomainResource")
+        shared = self.defs.pop("DomainResource")["properties"]
+        anything = {"$ref": "#/$defs/Anything"}
+        self.defs["Unlisted"] = {"type": "object", "properties": {**shared, "resourceType": {"type": "string"}}}
+        self.defs["Unlisted"]["additionalProperties"] = anything
+        inside = {"type": "object", "minProperties": 1, "if": {"required": ["id"]}, "then": {"minProperties": 2}}
+        inside["properties"] = {name: shared[name] for name in ("extension", "modifierExtension")}
+        inside["properties"]["id"] = {"$ref": "#/$defs/string"}
+        inside["additionalProperties"] = anything
+        places = {"type": "array", "minItems": 1, "items": {"if": {"type": "null"}, "else": anything}}
+        text = {"if": {"type": "string"}, "then": {"$ref": "#/$defs/string"}}
+        plain = {**text, "else": {"type": ["string", "number", "boolean"]}}
+        self.defs["Anything"] = {
+            "if": {"type": "object"},
+            "then": inside,
+            "else": {"if": {"type": "array"}, "then": places, "else": plain},
+        }
+        listed = {"properties": {"resourceType": {"enum": sorted({*known, *self.types})}}}
+        return {
+            "allOf": [*(typed(name) for name in known), {"if": listed, "else": {"$ref": "#/$defs/Unlisted"}}],
         }
 
     def structure(self, name: str) -> None:
@@ -453,7 +510,7 @@ class Generator:
             self.structure("Element")
             properties[f"_{name}"] = self.nullable({"$ref": "#/$defs/Element"}) if many else {"$ref": "#/$defs/Element"}
             if many:
-                rules.append(self.nulls_have_reasons(name))
+                rules.append(self.lists_are_paired(name))
             return [name, f"_{name}"] if code != "xhtml" else [name]
         properties[name] = self.times(self.complex(kind, element), many=many)
         return [name]
@@ -474,14 +531,15 @@ class Generator:
         return {"type": "array", "minItems": 1, "items": {"if": {"type": "null"}, "else": schema}}
 
     @staticmethod
-    def nulls_have_reasons(name: str) -> Schema:
-        """Say that a null in a list of primitives is the place of an extension."""
+    def lists_are_paired(name: str) -> Schema:
+        """Say that a list of primitives and the list of extensions beside it go together, null filling the gaps."""
         holes = {"required": [name], "properties": {name: {"contains": {"type": "null"}}}}
-        return {**implies(holes, {"required": [f"_{name}"]}), "x-issue": "null"}
+        return {"if": {"anyOf": [has(f"_{name}"), holes]}, "then": {"x-paired": name}, "x-issue": "null"}
 
     def primitive(self, code: str, element: Schema) -> Schema:
-        codes = self.bound(element)
-        if code == "code" and codes:
+        code = FORMS.get(element.get("binding", {}).get("valueSet", "").partition("|")[0], code)
+        codes = self.bound(element) if code == "code" else None
+        if codes:
             return {"type": "string", "enum": sorted({pair[1] for pair in codes})}
         self.defs.setdefault(code, NUMBERS.get(code) or {"type": "string", "pattern": PATTERNS[code]})
         return {"$ref": f"#/$defs/{code}"}
@@ -541,8 +599,9 @@ class Generator:
             "pattern": rf"^(?:#\S*|{local}|https?://\S+/{local}|(?!{restful}$)[A-Za-z][A-Za-z0-9+.\-]*:\S+)$",
             "x-issue": "reference",
         }
-        kinds = rf"^(?:{STRUCTURES})?(?:{alternatives})$"
-        schema["properties"]["type"] = {"type": "string", "pattern": kinds, "x-issue": "reference"}
+        kinds = types or self.known.resource_types
+        named = [*kinds, *(STRUCTURES + kind for kind in kinds)]
+        schema["properties"]["type"] = {"enum": named, "x-issue": "reference"}
         self.defs[name] = schema
 
 
