@@ -1,12 +1,12 @@
-"""PURE: the narrative rules of R4 (txt-1, txt-2), checked on the text alone.
+"""PURE: the narrative rules of R4 (txt-1, txt-2): limited, well-formed XHTML in its namespace that says something.
 
-No XML parser ever sees a narrative, so no entity is ever expanded and no address is ever fetched. Narratives are kept
-and never rendered; what is checked here is that they are the limited, well-formed XHTML that FHIR allows.
+The XML parser sees no DTD: parsing ends where one begins, as at CDATA and processing instructions, so that no entity is
+ever declared, expanded or fetched. It keeps nothing but the depth. Narratives are kept and never rendered.
 """
 
 from __future__ import annotations
 
-import re
+from xml.parsers import expat
 
 ELEMENTS = frozenset(
     (
@@ -26,60 +26,57 @@ ATTRIBUTES = frozenset(
     )
 )
 XHTML = "http://www.w3.org/1999/xhtml"
-_PIECE = re.compile(r"<!--.*?-->|<[^<>]*>|<|[^<]+", re.DOTALL)
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*)(?P<attributes>[^<>]*?)(?P<empty>/?)>", re.DOTALL)
-_ATTRIBUTE = re.compile(r"""\s+([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
-_REFERENCE = re.compile(r"&(?!(?:[A-Za-z][A-Za-z0-9]*|#[0-9]+|#x[0-9A-Fa-f]+);)")
+_PLAIN = "write plain XHTML, without DOCTYPE, CDATA or processing instructions"
+_WELL_FORMED = (
+    "write well-formed XML: one <div>, every element closed in order, every attribute once and quoted, & and < "
+    "escaped, no -- inside comments, and no entities of HTML (&#160; for &nbsp;)"
+)
+
+
+class _WrongError(Exception):
+    """What breaks txt-1."""
+
+
+class _Reader:
+    """Takes what the parser finds, in the order of the text."""
+
+    def __init__(self, parser: expat.XMLParserType) -> None:
+        self.says = False
+        self._inside = False
+        parser.StartElementHandler = self._element
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = parser.XmlDeclHandler = _refuse
+        parser.StartCdataSectionHandler = parser.ProcessingInstructionHandler = _refuse
+
+    def _element(self, name: str, attributes: dict[str, str]) -> None:
+        if name not in ELEMENTS:
+            raise _WrongError("use only the XHTML elements that FHIR allows in a narrative")
+        if not self._inside and (name != "div" or attributes.get("xmlns") != XHTML):
+            raise _WrongError(f"put the whole narrative into one <div> of the namespace {XHTML}")
+        self._inside = True
+        if not attributes:
+            return
+        if not attributes.keys() <= ATTRIBUTES or attributes.get("xmlns", XHTML) != XHTML:
+            raise _WrongError("use only the attributes that FHIR allows in a narrative, and the XHTML namespace")
+        if name == "img" and "src" in attributes:
+            self.says = True
+
+    def _text(self, text: str) -> None:
+        self.says = self.says or not text.isspace()
+
+
+def _refuse(*_: object) -> None:
+    raise _WrongError(_PLAIN)
 
 
 def fault(div: str) -> str | None:
     """Say what is wrong with `Narrative.div`, naming the invariant; None if nothing is."""
-    open_tags: list[str] = []
-    content = closed = False
-    for piece in map(re.Match.group, _PIECE.finditer(div.strip())):  # stops at the first fault
-        if piece.startswith("<!--"):
-            continue
-        if closed or not (open_tags or piece.startswith("<")):
-            return "txt-1: put the whole narrative into one <div>."
-        if piece.startswith("<"):
-            wrong = _tag(piece, open_tags)
-            if wrong:
-                return f"txt-1: {wrong}."
-            content = content or piece.startswith("<img")
-            closed = not open_tags
-        elif _REFERENCE.search(piece):
-            return "txt-1: write well-formed XHTML; escape & and <."
-        else:
-            content = content or bool(piece.strip())
-    if open_tags or not closed:
-        return "txt-1: write well-formed XHTML; close every element."
-    return None if content else "txt-2: write a narrative that says something, or leave it out."
-
-
-def _tag(piece: str, open_tags: list[str]) -> str | None:
-    """Take one tag into account; `open_tags` is kept up to date."""
-    tag = _TAG.fullmatch(piece)
-    if tag is None:
-        return "write plain XHTML, without DOCTYPE, entities, CDATA or processing instructions"
-    name = tag["name"]
-    if name not in ELEMENTS:
-        return "use only the XHTML elements that FHIR allows in a narrative"
-    if tag["end"]:
-        closes = bool(open_tags) and open_tags.pop() == name
-        return None if closes else "write well-formed XHTML; close every element in order"
-    if not open_tags and name != "div":
-        return "put the whole narrative into one <div>"
-    wrong = _attributes(tag["attributes"], outermost=not open_tags)
-    if not tag["empty"]:
-        open_tags.append(name)
-    return wrong
-
-
-def _attributes(text: str, *, outermost: bool) -> str | None:
-    end = 0
-    while found := _ATTRIBUTE.match(text, end):  # one after the other: searching would be quadratic in white space
-        name, double, single = found.groups()
-        if name not in ATTRIBUTES or (outermost and name == "xmlns" and (double or single) != XHTML):
-            return "use only the attributes that FHIR allows in a narrative, and the XHTML namespace"
-        end = found.end()
-    return "quote the value of every attribute" if text[end:].strip() else None
+    parser = expat.ParserCreate()
+    reader = _Reader(parser)
+    try:
+        parser.Parse(div.strip(), True)
+    except _WrongError as wrong:
+        return f"txt-1: {wrong}."
+    except (expat.ExpatError, UnicodeEncodeError):
+        return f"txt-1: {_WELL_FORMED}."
+    return None if reader.says else "txt-2: write a narrative that says something, or leave it out."

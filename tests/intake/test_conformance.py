@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from fhir_svc.errors import Malformed, Rejected, Unprocessable
 from fhir_svc.intake.accepted import TAKEN
 from fhir_svc.intake.faults import ISSUE_LIMIT
+from tests.intake.conftest import PROFILES
 
 OBSERVATION: dict[str, Any] = {
     "resourceType": "Observation",
@@ -130,6 +133,39 @@ BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("contained with a version", {"contained": [{"resourceType": "Patient", "id": "p", "meta": {"versionId": "1"}}], "subject": {"reference": "#p"}}, "invariant", "invariant", ".contained[0].meta"),
     ("contained with a security label", {"contained": [{"resourceType": "Patient", "id": "p", "meta": {"security": [{"code": "R"}]}}], "subject": {"reference": "#p"}}, "invariant", "invariant", ".contained[0].meta"),
     ("contained in a circle", {"contained": [{"resourceType": "Patient", "id": "p", "link": [{"other": {"reference": "#q"}, "type": "seealso"}]}, {"resourceType": "Patient", "id": "q", "link": [{"other": {"reference": "#p"}, "type": "seealso"}]}], "subject": {"reference": "#p"}}, "value", "contained-circular", ".contained[0]"),
+    ("contained of a wrong type", {"contained": [{"resourceType": "Medication", "id": "m"}], "performer": [{"reference": "#m"}]}, "value", "reference-target", ".performer[0].reference"),
+    ("contained of a wrong type for another contained", {"contained": [{"resourceType": "Practitioner", "id": "p"}, {"resourceType": "PractitionerRole", "id": "r", "organization": {"reference": "#p"}}], "performer": [{"reference": "#r"}]}, "value", "reference-target", ".contained[1].organization.reference"),
+    ("contained that refers back where its container may not stand", {"contained": [{"resourceType": "PractitionerRole", "id": "r", "organization": {"reference": "#"}}]}, "value", "reference-target", ".contained[0].organization.reference"),
+    ("itself as its patient", {"subject": {"reference": "#"}}, "value", "reference-target", ".subject.reference"),
+    ("contained care team with an unknown status", {"contained": [{"resourceType": "CareTeam", "id": "p", "status": "bogus"}], "performer": [{"reference": "#p"}]}, "code-invalid", "code-invalid", ".contained[0].status"),
+    ("contained care team with an unknown element", {"contained": [{"resourceType": "CareTeam", "id": "p", "madeup": 1}], "performer": [{"reference": "#p"}]}, "structure", "element-unknown", ".contained[0]"),
+    ("contained coverage without what R4 requires", {"contained": [{"resourceType": "Coverage", "id": "p", "status": "active"}], "focus": [{"reference": "#p"}]}, "required", "element-missing", ".contained[0].beneficiary"),
+    ("contained of a type known by name only: its language", {"contained": [{"resourceType": "Basic", "id": "p", "language": 1}], "focus": [{"reference": "#p"}]}, "structure", "element-type", ".contained[0].language"),
+    ("contained of a type known by name only: its meta", {"contained": [{"resourceType": "Basic", "id": "p", "meta": {"tag": [{"madeup": 1}]}}], "focus": [{"reference": "#p"}]}, "structure", "element-unknown", ".contained[0].meta.tag[0]"),
+    ("contained of a type known by name only: null", {"contained": [{"resourceType": "Basic", "id": "p", "code": {"text": None}}], "focus": [{"reference": "#p"}]}, "structure", "element-type", ".contained[0].code.text"),
+    ("contained of a type known by name only: nothing", {"contained": [{"resourceType": "Basic", "id": "p", "code": {"coding": [{}]}}], "focus": [{"reference": "#p"}]}, "structure", "element-empty", ".contained[0].code.coding[0]"),
+    ("contained of a type known by name only: an empty list", {"contained": [{"resourceType": "Basic", "id": "p", "code": {"coding": []}}], "focus": [{"reference": "#p"}]}, "structure", "element-empty", ".contained[0].code.coding"),
+    ("contained of a type known by name only: an empty text", {"contained": [{"resourceType": "Basic", "id": "p", "code": {"text": ""}}], "focus": [{"reference": "#p"}]}, "value", "value-invalid", ".contained[0].code.text"),
+    ("contained of a type known by name only: an extension inside", {"contained": [{"resourceType": "Basic", "id": "p", "code": {"extension": [{"url": "u:x"}]}}], "focus": [{"reference": "#p"}]}, "invariant", "invariant", ".contained[0].code.extension[0]"),
+    ("contained of a type known by name only: its narrative", {"contained": [{"resourceType": "Basic", "id": "p", **narrated("<p>x</p>")}], "focus": [{"reference": "#p"}]}, "invariant", "narrative", ".contained[0].text.div"),
+    ("no namespace", narrated("<div>x</div>"), "invariant", "narrative", ".text.div"),
+    ("another namespace", narrated('<div xmlns="http://www.w3.org/2000/svg">x</div>'), "invariant", "narrative", ".text.div"),
+    ("another namespace inside", narrated(DIV.format('<p xmlns="http://www.w3.org/2000/svg">x</p>')), "invariant", "narrative", ".text.div"),
+    ("an undeclared entity", narrated(DIV.format("&bogus;")), "invariant", "narrative", ".text.div"),
+    ("an entity of HTML", narrated(DIV.format("a&nbsp;b")), "invariant", "narrative", ".text.div"),
+    ("an entity of HTML in an attribute", narrated(DIV.format('<p title="&eacute;">x</p>')), "invariant", "narrative", ".text.div"),
+    ("a character that is none", narrated(DIV.format("a&#0;b")), "invariant", "narrative", ".text.div"),
+    ("a character beyond all", narrated(DIV.format("a&#xFFFFFFFF;b")), "invariant", "narrative", ".text.div"),
+    ("an attribute twice", narrated(DIV.format('<p class="a" class="b">x</p>')), "invariant", "narrative", ".text.div"),
+    ("an attribute without quotes", narrated(DIV.format("<p class=a>x</p>")), "invariant", "narrative", ".text.div"),
+    ("an ampersand in an attribute", narrated(DIV.format('<a href="a?b&c">x</a>')), "invariant", "narrative", ".text.div"),
+    ("two hyphens in a comment", narrated(DIV.format("<!-- a -- b -->x")), "invariant", "narrative", ".text.div"),
+    ("CDATA", narrated(DIV.format("<![CDATA[x]]>")), "invariant", "narrative", ".text.div"),
+    ("a DTD elsewhere", narrated('<!DOCTYPE div SYSTEM "http://127.0.0.1/x.dtd">' + DIV.format("x")), "invariant", "narrative", ".text.div"),
+    ("two divs", narrated(DIV.format("x") * 2), "invariant", "narrative", ".text.div"),
+    ("white space alone, as references", narrated(DIV.format("&#160;&#x2003;&#10;")), "invariant", "narrative", ".text.div"),
+    ("a comment alone", narrated(DIV.format("<!-- x -->")), "invariant", "narrative", ".text.div"),
+    ("a picture of nothing", narrated(DIV.format("<img alt='x'/>")), "invariant", "narrative", ".text.div"),
     ("script", narrated(DIV.format("<script>x</script>")), "invariant", "narrative", ".text.div"),
     ("handler", narrated(DIV.format('<p onclick="x">y</p>')), "invariant", "narrative", ".text.div"),
     ("svg", narrated(DIV.format("<svg>x</svg>")), "invariant", "narrative", ".text.div"),
@@ -176,13 +212,15 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("conditional", {"performer": [{"reference": "Practitioner?identifier=a|b"}]}),
     ("logical", {"subject": {"identifier": {"system": "u:x", "value": "y"}, "type": "Patient"}}),
     ("contained", {"contained": [{"resourceType": "Practitioner", "id": "p"}], "performer": [{"reference": "#p"}]}),
-    ("contained of a type with no schema of ours", {"contained": [{"resourceType": "CareTeam", "id": "p"}], "performer": [{"reference": "#p"}]}),
-    ("contained that refers back", {"contained": [{"resourceType": "Provenance", "id": "p", "target": [{"reference": "#"}]}]}),
+    ("contained care team", {"contained": [{"resourceType": "CareTeam", "id": "p", "status": "active"}], "performer": [{"reference": "#p"}]}),
+    ("contained for contained", {"contained": [{"resourceType": "Organization", "id": "o"}, {"resourceType": "PractitionerRole", "id": "r", "organization": {"reference": "#o"}}], "performer": [{"reference": "#r"}]}),
+    ("contained where any type may stand", {"contained": [{"resourceType": "Medication", "id": "m"}], "focus": [{"reference": "#m"}]}),
+    ("contained that refers back", {"contained": [{"resourceType": "Provenance", "id": "p", "target": [{"reference": "#"}], "recorded": "2024-01-01T00:00:00Z", "agent": [{"who": {"display": "x"}}]}]}),
     ("no-break space", {"code": {"text": "a\u00a0b"}}),
     ("markup in text", {"code": {"text": "<script>alert(1)</script>\u202e"}}),
     ("an open period", {"effectiveDateTime": None, "effectivePeriod": {"end": "2024"}}),
     ("a period within a day", {"effectiveDateTime": None, "effectivePeriod": {"start": "2024-01-01T23:00:00-05:00", "end": "2024-01-01"}}),
-    ("narrative", narrated(DIV.format('<p id="a">x &amp; &nbsp; &#160;<br/><a href="javascript:x">y</a><img src="http://x/"/></p><!-- z -->'))),
+    ("narrative", narrated(DIV.format('<p id="a">x &amp; &#160; \u00a0<br/><a href="javascript:x">y</a><img src="http://x/"/></p><!-- z -->'))),
     ("a narrative that is a picture", narrated(DIV.format('<img src="a.png" alt=\'b\'/>'))),
 ]  # fmt: skip
 
@@ -242,6 +280,9 @@ def test_each_element_that_r4_requires_is_missed(conformance, name):
         assert conformance.check(without), element
 
 
+UCUM = "http://unitsofmeasure.org"
+PRACTITIONER = {"resourceType": "Practitioner", "id": "p"}
+WHY = {"extension": [{"url": "u:x", "valueCode": "y"}]}
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 
@@ -267,6 +308,10 @@ def status(system: str, code: str) -> dict[str, Any]:
         ("Patient", {"gender": "F"}, "code-invalid", ".gender"),
         ("Patient", {"deceasedBoolean": True, "deceasedDateTime": "2024"}, "element-choice", ""),
         ("Patient", {"name": [{"given": ["A", None]}]}, "invariant", ".name[0]"),
+        ("Patient", {"name": [{"given": ["A", None], "_given": [WHY, None]}]}, "invariant", ".name[0]"),
+        ("Patient", {"name": [{"given": ["A"], "_given": [None, WHY]}]}, "invariant", ".name[0]"),
+        ("Patient", {"name": [{"given": ["A", "B"], "_given": [WHY]}]}, "invariant", ".name[0]"),
+        ("Patient", {"name": [{"_given": [WHY, None]}]}, "invariant", ".name[0]"),
         ("Patient", {"multipleBirthInteger": Decimal("2.0")}, "value-invalid", ".multipleBirthInteger"),
         ("Communication", {"payload": [{"contentString": "a", "contentReference": {"display": "b"}}]}, "element-choice", ".payload[0]"),
         ("Communication", {"payload": [{"id": "a", "extension": [{"url": "u:x", "valueCode": "y"}]}]}, "element-choice", ".payload[0]"),
@@ -278,6 +323,14 @@ def status(system: str, code: str) -> dict[str, Any]:
         ("DiagnosticReport", {"presentedForm": [{"data": "AAAA"}]}, "invariant", ".presentedForm[0]"),
         ("DiagnosticReport", {"presentedForm": [{"contentType": "text/plain", "data": "A"}]}, "value-invalid", ".presentedForm[0].data"),
         ("MedicationRequest", {"dosageInstruction": [{"timing": {"repeat": {"period": 1}}}]}, "invariant", ".dosageInstruction[0].timing.repeat"),
+        ("MedicationRequest", {"dosageInstruction": [{"timing": {"repeat": {"offset": 5}}}]}, "invariant", ".dosageInstruction[0].timing.repeat"),
+        ("MedicationRequest", {"dosageInstruction": [{"timing": {"repeat": {"offset": 5, "when": ["AC", "C"]}}}]}, "invariant", ".dosageInstruction[0].timing.repeat.when[1]"),
+        ("MedicationRequest", {"dispenseRequest": {"expectedSupplyDuration": {"value": 3, "system": "u:x", "code": "d"}}}, "invariant", ".dispenseRequest.expectedSupplyDuration.system"),
+        ("MedicationRequest", {"dispenseRequest": {"expectedSupplyDuration": {"system": UCUM, "code": "d"}}}, "invariant", ".dispenseRequest.expectedSupplyDuration"),
+        ("DiagnosticReport", {"presentedForm": [{"contentType": "PDF", "url": "u:x"}]}, "value-invalid", ".presentedForm[0].contentType"),
+        ("Patient", {"extension": [{"url": "u:x", "valueMoney": {"value": 1, "currency": "euro"}}]}, "value-invalid", ".extension[0].valueMoney.currency"),
+        ("MedicationRequest", {"contained": [PRACTITIONER], "medicationCodeableConcept": None, "medicationReference": {"reference": "#p"}}, "reference-target", ".medicationReference.reference"),
+        ("DeviceUseStatement", {"contained": [PRACTITIONER], "device": {"reference": "#p"}}, "reference-target", ".device.reference"),
         ("ImagingStudy", {"series": [{"uid": "1.2"}]}, "element-missing", ".series[0].modality"),
     ],
 )  # fmt: skip
@@ -286,9 +339,62 @@ def test_the_rules_of_the_other_types_are_kept(conformance, name, changes, error
     assert (error, f"{name}{place}") in [(issue.error, issue.expression) for issue in conformance.check(resource)]
 
 
-def test_a_list_of_primitives_may_hold_null_where_an_extension_stands_instead(conformance):
-    beside = [None, {"extension": [{"url": "u:x", "valueCode": "y"}]}]
-    assert conformance.check({"resourceType": "Patient", "name": [{"given": ["A", None], "_given": beside}]}) == []
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"given": ["A", None], "_given": [None, WHY]},
+        {"given": ["A", "B"], "_given": [WHY, None]},
+        {"_given": [WHY, WHY]},
+    ],
+)
+def test_a_list_of_primitives_may_hold_null_where_an_extension_stands_instead(conformance, name):
+    assert conformance.check({"resourceType": "Patient", "name": [name]}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("MedicationRequest", {"dosageInstruction": [{"timing": {"repeat": {"offset": 5, "when": ["ACM"]}}}]}),
+        ("MedicationRequest", {"dispenseRequest": {"expectedSupplyDuration": {"value": 30, "unit": "days"}}}),
+        (
+            "MedicationRequest",
+            {"dispenseRequest": {"expectedSupplyDuration": {"value": 3, "system": UCUM, "code": "d"}}},
+        ),
+        ("DiagnosticReport", {"presentedForm": [{"contentType": "text/plain; charset=UTF-8", "url": "u:x"}]}),
+        ("DiagnosticReport", {"presentedForm": [{"contentType": "application/fhir+json", "url": "u:x"}]}),
+        ("Patient", {"extension": [{"url": "u:x", "valueMoney": {"value": 1, "currency": "EUR"}}]}),
+    ],
+)
+def test_what_the_rules_of_the_other_types_allow_is_accepted(conformance, name, changes):
+    assert conformance.check({**MINIMAL[name], **changes}) == []
+
+
+def test_a_contained_resource_of_a_type_known_by_name_only_is_taken_and_told_of(conformance):
+    basic = {"resourceType": "Basic", "id": "b", "code": {"text": "x", "_text": WHY}, "created": "2024"}
+    issues = conformance.check(
+        changed({"contained": [PRACTITIONER, basic], "focus": [{"reference": "#b"}, {"reference": "#p"}]})
+    )
+    told = [(issue.severity, issue.error, issue.expression) for issue in issues]
+    assert told == [("warning", "unchecked", "Observation.contained[1]")]
+
+
+def test_every_type_that_an_element_of_ours_names_is_known_in_full_inside_others(conformance):
+    """`Reference-to-or-...` are the definitions of what may be referred to."""
+    schema = json.loads((PROFILES / "schema" / "fhir-r4.schema.json").read_text())
+    named = {one for taken in TAKEN for one in targets(schema, taken)}
+    assert "CareTeam" in named
+    for one in named:
+        contained = {"resourceType": one, "id": "p", "madeup": 1}
+        issues = conformance.check(changed({"contained": [contained], "focus": [{"reference": "#p"}]}))
+        assert ("element-unknown", "Observation.contained[0]") in [(issue.error, issue.expression) for issue in issues]
+
+
+def targets(schema, name):
+    found = re.findall(
+        r"#/\$defs/Reference-to-or-([A-Za-z\-]+)",
+        json.dumps([one for key, one in schema["$defs"].items() if key == name or key.startswith(f"{name}.")]),
+    )
+    return {one for names in found for one in names.split("-or-")}
 
 
 @pytest.mark.parametrize("name", ["Jane", "patient", "", 7, None, ["Patient"]])
