@@ -31,6 +31,7 @@ def with_(**changes):
 
 
 STATUS = '"status": "final"'
+WHY = {"extension": [{"url": "https://x.example", "valueCode": "unknown"}]}
 BAD = {  # what is wrong -> (the body, status, issue code)
     "empty": ("", 400, "structure"),
     "no JSON": ("{nonsense", 400, "structure"),
@@ -85,6 +86,28 @@ BAD = {  # what is wrong -> (the body, status, issue code)
     "a subject of the wrong type": (with_(subject={"reference": "Observation/1"}), 400, "value"),
     "a subject that is a group": (with_(subject={"reference": "Group/1"}), 422, "business-rule"),
     "a path for a reference": (with_(subject={"reference": "Patient/../../x"}), None, None),
+    "a contained resource of the wrong type": (
+        with_(contained=[{"resourceType": "Medication", "id": "m"}], performer=[{"reference": "#m"}]),
+        400,
+        "value",
+    ),
+    "a contained care team with an unknown status": (
+        with_(contained=[{"resourceType": "CareTeam", "id": "c", "status": SECRET}], performer=[{"reference": "#c"}]),
+        400,
+        "code-invalid",
+    ),
+    "a narrative of no namespace": (
+        with_(text={"status": "generated", "div": f"<div>{SECRET}</div>"}),
+        400,
+        "invariant",
+    ),
+    "a name with nothing in one place": (
+        with_(
+            extension=[{"url": "https://x.example", "valueHumanName": {"given": [SECRET, None], "_given": [WHY, None]}}]
+        ),
+        400,
+        "invariant",
+    ),
     "a fragment of nothing": (with_(performer=[{"reference": "#nobody"}]), 400, "value"),
     "a subject nobody knows": (
         with_(subject={"reference": "urn:uuid:5f4c4a1c-3c5b-4f43-9b1d-2f1c1b7f0a11"}),
