@@ -127,8 +127,7 @@ def public_keys(path: Path) -> dict[str, Any]:
 
 def scope(given: str) -> str:
     """Scopes that can be granted, each of them."""
-    from fhir_svc.subscriptions.terms import SUBSCRIPTION  # noqa: PLC0415 - loads what the web serves
-    from fhir_svc.web.rights import SERVED  # noqa: PLC0415 - same
+    from fhir_svc.web.rights import GRANTED  # noqa: PLC0415 - loads what the web serves
 
     listed = given.split()
     if not listed:
@@ -138,6 +137,6 @@ def scope(given: str) -> str:
         if read is None:
             told = "a scope is system/Type.cruds (letters in that order), .read, .write or .*, without a search"
             raise click.ClickException(f"{one!r}: {told}")
-        if read.type not in {"*", SUBSCRIPTION, *SERVED}:
-            raise click.ClickException(f"{one!r}: this service has no such type")
+        if read.type not in {"*", *GRANTED}:
+            raise click.ClickException(f"{one!r}: this service has no such type for systems")
     return " ".join(listed)

@@ -14,14 +14,15 @@ from fhir_svc.auth.assertion import ALGORITHMS
 from fhir_svc.intake.submission import TAKEN
 from fhir_svc.store import audit, resources
 from fhir_svc.subscriptions.terms import SUBSCRIPTION
-from fhir_svc.web import artefact_reads, negotiation, subscription_reports
-from fhir_svc.web.rights import ARTEFACTS, AUDIT, SERVED
+from fhir_svc.web import artefact_parameters, negotiation, subscription_reports
+from fhir_svc.web.rights import ARTEFACTS, AUDIT, GRANTED, SERVED
 from fhir_svc.web.services import services
+from fhir_svc.web.validating import BUNDLE
 from fhir_svc.web.wire import encode, fhir
 
 blueprint = Blueprint("capabilities", __name__)
 BASE: Final = "https://example.org/fhir-svc"
-DESCRIBED: Final = sorted({*SERVED, SUBSCRIPTION})
+DESCRIBED: Final = sorted({*SERVED, SUBSCRIPTION, BUNDLE})
 DATE: Final = "2026-11-21"  # of this statement's making
 INTERACTIONS: Final = {  # endpoint of the REST routes -> interaction
     "fhir_api.read": "read",
@@ -53,11 +54,9 @@ KINDS: Final = {  # search parameters that are not tokens
     "patient": "reference",
     "subject": "reference",
     "target": "reference",
-    "agent": "token",
+    "agent": "reference",
     "entity": "reference",
     "criteria": "string",
-    "name": "string",
-    "title": "string",
     "url": "uri",
 }
 
@@ -82,7 +81,7 @@ def smart_configuration() -> Response:
             "token_endpoint_auth_signing_alg_values_supported": sorted(ALGORITHMS, reverse=True),
             "scopes_supported": [
                 "system/*.cruds",
-                *(f"system/{kind}.{_letters(kind)}" for kind in DESCRIBED),
+                *(f"system/{kind}.{_letters(kind)}" for kind in sorted(GRANTED)),
             ],
             "capabilities": ["client-confidential-asymmetric", "permission-v2", "permission-v1"],
         }
@@ -146,7 +145,9 @@ def _security() -> dict[str, Any]:
 
 
 def _resource(kind: str, rules: list[Rule]) -> dict[str, Any]:
-    parameters = [{"name": name, "type": KINDS.get(name, "token")} for name in _parameters(kind)]
+    if kind == BUNDLE:
+        return {"type": kind, "operation": _operations(rules, kind)}
+    parameters = [{"name": name, "type": type_} for name, type_ in sorted(_parameters(kind).items())]
     if kind == SUBSCRIPTION:
         own = [rule for rule in rules if rule.rule.startswith(f"/fhir/{SUBSCRIPTION}/")]
         return subscription_reports.claims(_operations(own, kind), parameters)
@@ -168,10 +169,11 @@ def _resource(kind: str, rules: list[Rule]) -> dict[str, Any]:
     return told | {"operation": operations} if operations else told
 
 
-def _parameters(kind: str) -> list[str]:
+def _parameters(kind: str) -> dict[str, str]:
     if kind in ARTEFACTS:
-        return sorted(artefact_reads.PARAMETERS)
-    return sorted(audit.PARAMETERS if kind == AUDIT else resources.PARAMETERS[kind])
+        return {name: one.kind for name, one in artefact_parameters.PARAMETERS[kind].items()}
+    names = audit.PARAMETERS if kind == AUDIT else resources.PARAMETERS[kind]
+    return {name: KINDS.get(name, "token") for name in names}
 
 
 def _operations(rules: list[Rule], kind: str | None) -> list[dict[str, str]]:

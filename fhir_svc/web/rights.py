@@ -18,6 +18,7 @@ from fhir_svc.auth import scopes
 from fhir_svc.auth.actor import Actor, Role
 from fhir_svc.errors import Forbidden, NotFound, Unauthenticated
 from fhir_svc.intake.accepted import TAKEN
+from fhir_svc.subscriptions.terms import SUBSCRIPTION
 
 ARTEFACTS: Final = frozenset(
     {
@@ -37,6 +38,7 @@ WRITTEN: Final = frozenset(
 )
 AUDIT: Final = "AuditEvent"
 SERVED: Final = TAKEN | WRITTEN | ARTEFACTS | {AUDIT}
+GRANTED: Final = (SERVED - {AUDIT}) | {SUBSCRIPTION}  # of which systems get scopes
 READING: Final = frozenset("rs")
 WRITING: Final = frozenset({"POST", "PUT"})
 PLACE: Final = re.compile(r"/fhir/([A-Z][A-Za-z]*)(?:/[^/_][^/]*)?/?")

@@ -15,11 +15,11 @@ from fhir_svc.auth.audit_event import Told, patient_hash
 from fhir_svc.errors import Issue, Malformed
 from fhir_svc.record import Stored
 from fhir_svc.store import audit, resources
-from fhir_svc.store.asking import bad_sort, is_empty, usable
+from fhir_svc.store.asking import is_empty, usable
 from fhir_svc.store.cursors import Page
 from fhir_svc.store.parameters import INDEXED
 from fhir_svc.store.watermark import watermark
-from fhir_svc.web import artefact_reads, trail
+from fhir_svc.web import artefact_parameters, artefact_reads, trail
 from fhir_svc.web.negotiation import Prefer
 from fhir_svc.web.outcomes import outcome
 from fhir_svc.web.pages_of_results import Sought, meta, seal, unseal
@@ -67,8 +67,6 @@ def ask(kind: str, params: Params, prefer: Prefer, actor: Actor, given: Services
             expression="http",
         )
     count, sort = count_of(steering.get("_count")), steering.get("_sort")
-    if kind in ARTEFACTS and sort not in {None, "_id"}:
-        raise bad_sort()
     sought = Sought(actor.tenant, kind, tuple(usable(kind, known)), sort, count)
     return Asked(sought, summary == "count" or count == 0, tuple(dict.fromkeys(ignored)))
 
@@ -81,7 +79,7 @@ def _is_understood(name: str, value: str, supported: frozenset[str]) -> bool:
 
 def _supported(kind: str) -> frozenset[str]:
     if kind in ARTEFACTS:
-        return artefact_reads.PARAMETERS
+        return frozenset(artefact_parameters.PARAMETERS[kind])
     return frozenset(audit.PARAMETERS if kind == AUDIT else resources.PARAMETERS[kind])
 
 

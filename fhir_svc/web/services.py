@@ -23,9 +23,8 @@ from fhir_svc.intake.submission import Reading
 from fhir_svc.knowledge import Knowledge
 from fhir_svc.settings import Settings
 from fhir_svc.store.database import Database
-from fhir_svc.subscriptions.terms import SUBSCRIPTION
 from fhir_svc.web.limits import Budgets
-from fhir_svc.web.rights import SERVED
+from fhir_svc.web.rights import GRANTED
 
 EXTENSION: Final = "fhir_svc"
 SCHEMA: Final = "schema/fhir-r4.schema.json"
@@ -87,7 +86,7 @@ def build(settings: Settings, database: Database | None = None, *, like: Service
         knowledge=knowledge,
         settings=settings,
         signing=settings.signing,
-        authority=Authority(settings, KeySets(loopback=settings.demo).get, SERVED | {SUBSCRIPTION}),
+        authority=Authority(settings, KeySets(loopback=settings.demo).get, GRANTED),
         intake=intake,
         criteria=criteria,
         budgets=Budgets(settings.rate_per_second, settings.rate_burst),

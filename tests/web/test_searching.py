@@ -130,7 +130,8 @@ def test_a_condition_of_a_write_ignores_nothing(house):
         ("AuditEvent", "-_lastUpdated", 200),
         ("AuditEvent", "agent", 400),
         ("Questionnaire", "_id", 200),
-        ("Questionnaire", "name", 400),
+        ("Questionnaire", "name", 200),
+        ("Questionnaire", "item", 400),
     ],
 )
 def test_an_order_is_kept_to_or_refused(stocked, kind, sort, status):
@@ -166,7 +167,7 @@ def test_another_tenant_finds_and_reads_nothing(stocked):
 
 def test_every_served_type_can_be_searched(stocked):
     for rest in stocked.call("GET", "/fhir/metadata").json["rest"][0]["resource"]:
-        if rest["type"] != "AuditEvent":
+        if rest["type"] not in {"AuditEvent", "Bundle"}:
             assert stocked.call("GET", f"/fhir/{rest['type']}").status_code == 200, rest["type"]
 
 
