@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 
 from fhir_svc.auth.actor import Actor
 from fhir_svc.auth.audit_event import Told
-from fhir_svc.errors import Malformed, NotFound, Unprocessable
+from fhir_svc.errors import Malformed, NotAllowed, NotFound, Unprocessable
 from fhir_svc.intake import parse
 from fhir_svc.record import Stored
 from fhir_svc.store import resources, subscriptions
@@ -95,6 +95,13 @@ def update(resource_id: str) -> Response:
     prefer = negotiation.prefer()
     expected = negotiation.version_of(request.headers.get("If-Match"))
     return _accept(content, prefer, lambda tx: _update(tx, actor, content, expected, prefer))
+
+
+@blueprint.put("")
+def update_by_search() -> Response:
+    """Refuse (405) a conditional update."""
+    subscriber("u")
+    raise NotAllowed("A Subscription is changed at its own address.", headers={"Allow": "GET, HEAD, POST, OPTIONS"})
 
 
 @blueprint.delete("/<resource_id>")
@@ -208,8 +215,15 @@ def _again(tx: Connection, actor: Actor, same: Subscription, prefer: Prefer) -> 
 
 def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int | None, prefer: Prefer) -> Carried:
     mine = _mine(tx, actor)
-    one = own(tx, actor, content["id"], lock=True)
+    one = _there(tx, actor, content["id"])
     wish = _wish(tx, actor, content)
+    if wish.topic.url != one.topic:  # its events would be told as what they are not
+        raise Unprocessable(
+            "The topic of a Subscription can't be changed: create a new one.",
+            error="rejected",
+            expression="Subscription.criteria",
+            code="business-rule",
+        )
     kept = wish.authorization
     if kept is None and wish.endpoint == one.endpoint:
         kept = opened(one)  # it is never shown, so that whoever sends back what was read can't send it
@@ -225,6 +239,15 @@ def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int
         if status == REQUESTED:
             subscriptions.tell(tx, actor.tenant, one.id)
     return _carried(tx, actor, "update", written, prefer, status=200)
+
+
+def _there(tx: Connection, actor: Actor, subscription: str) -> Subscription:
+    """Give the actor's own; 405 where there is none: ids are given here."""
+    try:
+        return own(tx, actor, subscription, lock=True)
+    except NotFound:
+        told = "There is no such Subscription, and ids are given here: POST it."
+        raise NotAllowed(told, headers={"Allow": "GET, HEAD, DELETE, OPTIONS"}) from None
 
 
 def _wish(tx: Connection, actor: Actor, content: dict[str, Any]) -> Wish:

@@ -190,7 +190,10 @@ def test_another_clients_subscription_does_not_exist(home, client):
         ("DELETE", place, None),
     ]:
         answer = home.call(method, path, body, client=client)
-        assert (answer.status_code, codes(answer)) == (404, ["not-found"]), (method, path)
+        unknown = home.call(method, path.replace(made["id"], "none"), body and {**body, "id": "none"}, client=client)
+        refused = (405, ["method-not-allowed"]) if method == "PUT" else (404, ["not-found"])
+        assert (answer.status_code, codes(answer)) == refused, (method, path)
+        assert (unknown.status_code, unknown.json) == (answer.status_code, answer.json), (method, path)
     for path in ("", f"?_id={made['id']}", "?status=active", "/$status", f"/$status?id={made['id']}"):
         assert get(home, path, client=client).json["total"] == 0
     entry = home.call("POST", "/fhir", transaction(("GET", f"Subscription/{made['id']}", None), kind="batch"))
@@ -302,8 +305,28 @@ def test_an_error_is_shown_with_its_reason_and_ends_when_it_is_requested_again(h
 
 
 def test_an_id_that_nobody_made_is_not_made_by_an_update(home):
-    assert put(home, subscription() | {"id": "mine"}).status_code == 404
-    assert put(home, subscription() | {"id": "mine"} | {"status": "off"}).status_code == 404
+    for status in ("requested", "off"):
+        answer = put(home, subscription() | {"id": "mine", "status": status})
+        assert (answer.status_code, codes(answer)) == (405, ["method-not-allowed"])
+        assert "PUT" not in answer.headers["Allow"]
+
+
+def test_an_update_by_search_is_refused_for_what_it_is(home):
+    answer = home.call("PUT", "/fhir/Subscription?status=active", subscription(), client="north-one")
+    assert (answer.status_code, codes(answer)) == (405, ["method-not-allowed"])
+    assert "PUT" not in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("status", ["requested", "off"])
+def test_the_topic_of_a_subscription_stays_so_that_an_event_is_told_as_what_it_was(home, status):
+    made = post(home, subscription("order-drafted")).json
+    put_through(home, made)
+    publish(home, "o1")
+    answer = put(home, subscription("order-signed") | {"id": made["id"], "status": status})
+    assert (answer.status_code, answer.json["issue"][0]["expression"]) == (422, ["Subscription.criteria"])
+    told = get(home, f"/{made['id']}/$events").json["entry"][0]["resource"]["parameter"]
+    assert next(one for one in told if one["name"] == "topic")["valueCanonical"] == f"{TOPIC}order-drafted"
+    assert get(home, f"/{made['id']}").json["criteria"] == f"{TOPIC}order-drafted"
 
 
 def parameters(resource):
