@@ -1,7 +1,7 @@
 """The worker role: Celery consumes row ids; every task claims its row in the database and does one step.
 
 Evaluations, deliveries and notifications run in processes of their own, so that a slow EHR never delays an evaluation
-and a slow subscriber delays neither.
+and a slow subscriber delays neither. Notifications run in threads, so that no subscriber waits for another.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from celery import Celery
@@ -24,17 +24,18 @@ from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, NOTIFY, TASKS, URGENT, WRITE_BACK, celery
 from workers.slots import clear, sign_in, sign_out, take_name
 from workers.supervisor import supervise
+from workers.turns import Turns
 
 _EVALUATIONS = (URGENT, EVALUATE)
-_ALL = (*_EVALUATIONS, WRITE_BACK, NOTIFY)
+_TELL_TO_THE_END = 12.0  # seconds that notifications under way get when the worker stops
 _LAZY = (  # what Celery loads when a worker starts: loaded before the fork, it is shared
     *("celery.app.control", "celery.app.events", "celery.backends.base", "celery.concurrency.prefork"),
     *("celery.worker.components", "celery.worker.consumer", "kombu.transport.redis"),
 )
 
 
-def make_app(broker_url: str, equipment: Equipment) -> Celery:
-    """The Celery app with its tasks. A task takes one argument, the opaque id of a row."""
+def make_app(broker_url: str, equipment: Equipment, turns: Turns | None = None) -> Celery:
+    """The Celery app with its tasks. A task takes one argument, the opaque id of a row. `turns`: who notifies."""
     app = celery(broker_url)
 
     def evaluate_row(work_id: str) -> None:
@@ -47,14 +48,15 @@ def make_app(broker_url: str, equipment: Equipment) -> Celery:
         escalate.run(equipment, work_id)
 
     def notify_row(work_id: str) -> None:
-        notify.run(equipment, work_id)
+        if turns is not None:
+            notify.queue(equipment, turns, work_id)
 
     def reconcile_rows(work_id: str) -> None:
         reconcile.run(equipment, work_id)
 
     app.task(name=TASKS["escalate"], time_limit=escalate.LIMIT)(escalate_row)
     app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
-    app.task(name=TASKS["notify"], time_limit=notify.LIMIT)(notify_row)
+    app.task(name=TASKS["notify"])(notify_row)  # it hands over to a thread
     app.task(name=TASKS["reconcile"], time_limit=reconcile.LIMIT)(reconcile_rows)
     app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
     return app
@@ -76,14 +78,8 @@ def run_worker(settings: Settings, concurrency: int) -> None:
     evaluators = max(1, concurrency // 3)  # one evaluation makes several deliveries
     writers = concurrency - evaluators
     equipment.ehrs.writers = max(1, writers)
-    if not writers:
-        _serve(equipment, _ALL, 1)
-        return
-    parts: list[Callable[[], None]] = [
-        lambda: _serve(equipment, _EVALUATIONS, evaluators),
-        lambda: _serve(equipment, (WRITE_BACK,), writers),
-        lambda: _serve(equipment, (NOTIFY,), 1),
-    ]
+    lanes = [(_EVALUATIONS, evaluators), ((WRITE_BACK,), writers)] if writers else [((*_EVALUATIONS, WRITE_BACK), 1)]
+    parts = [partial(_serve, equipment, queues, processes) for queues, processes in (*lanes, ((NOTIFY,), 1))]
     supervise(parts)
 
 
@@ -102,14 +98,15 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
             equipment.trouble = None  # the criteria are no matter of this lane
         with equipment.database.transaction() as tx:
             work.release_worker(tx, name)  # what this worker held when it died
-        app = make_app(equipment.broker_url, equipment)
+        turns = Turns(partial(notify.run, equipment)) if queues == (NOTIFY,) else None
+        app = make_app(equipment.broker_url, equipment, turns)
         dog = watchdog.start(equipment, queues)
         worker_ready.connect(dog.released, weak=False)
         worker_process_init.connect(begin, weak=False)
         worker_process_shutdown.connect(end, weak=False)
         worker: Worker = app.Worker(
             hostname=name,
-            pool="solo" if queues == (NOTIFY,) else "prefork",  # a notification ends by its own deadline
+            pool="prefork" if turns is None else "solo",  # a notification ends by its own deadline
             concurrency=processes,
             queues=list(queues),
             loglevel=logging.getLevelName(logging.WARNING),
@@ -117,6 +114,8 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
             without_heartbeat=False,
         )
         worker.start()
+        if turns is not None:
+            turns.close(_TELL_TO_THE_END)
         code = worker.exitcode or 0
     if code:
         os._exit(code)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.ehr.hooks import Untaken, post
 from fhir_svc.ehr.sealing import MARK, is_sealed, seal, unseal
-from fhir_svc.errors import Broken
+from fhir_svc.errors import Broken, FhirSvcError
 from fhir_svc.intake import parse
 from fhir_svc.store import clients, subscriptions, work
 from fhir_svc.store.clients import Client
@@ -25,11 +25,11 @@ from fhir_svc.subscriptions.notices import Event
 from fhir_svc.subscriptions.terms import ACTIVE, ERROR, OFF, REQUESTED
 from workers.attempt import Step, attempt
 from workers.desk import Desk
+from workers.turns import Turns
 
-LEASE = timedelta(seconds=30)  # longer than the limit
-LIMIT = 25  # seconds until Celery kills the process
+LEASE = timedelta(seconds=30)  # longer than the budget and one timeout
 _BUDGET = 12.0  # seconds after which a subscription with more to tell makes way for others; plus one timeout
-MOST_FAILURES = 10  # in a row, over about 20 minutes
+MOST_FAILURES = 12  # in a row: the waits between them (1, 2, 4 ... 256, 300, 300 seconds) make up about 20 minutes
 _LONGEST_WAIT = 300.0  # seconds
 _LONGEST_ASKED = 3600.0  # seconds that an endpoint may ask for by Retry-After
 
@@ -49,6 +49,21 @@ class _Letter:
     kind: str
     events: list[Event]
     at: datetime
+
+
+def queue(desk: Desk, turns: Turns, work_id: str) -> None:
+    """Let this row be told when it is its subscriber's turn."""
+    if turns.knows(work_id):
+        return
+    try:
+        with desk.database.reading() as tx:
+            one = subscriptions.of_work(tx, work_id)
+    except FhirSvcError:  # the row is still due: the relay says so again
+        return
+    if one is None:
+        turns.take(work_id, None, failed=False)
+    else:
+        turns.take(work_id, (one.client, one.endpoint.split("/")[:3][-1]), failed=one.failures > 0)
 
 
 def run(desk: Desk, work_id: str) -> None:

@@ -34,6 +34,7 @@ _LOT = 5  # deliveries for one message: whoever hears it takes more than one
 _FULL = 20  # messages in a queue beyond which more would only pile up and be told twice: rows stay due
 _BUSY, _IDLE = 0.01, 0.03  # seconds between looks
 _SWEEP_EVERY, _REPORT_EVERY, _TIDY_EVERY = 1.0, 5.0, 3600.0  # seconds
+_BEAT_EVERY = 0.25  # seconds; a heartbeat's shortest period is 1
 _RECONCILE_EVERY = 300.0  # seconds; when each order is looked for stands with it
 _CLOSE_WITHIN = 1.0  # seconds to say goodbye to a broker that may be gone
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds after a failure of broker or database
@@ -51,6 +52,7 @@ class Relay:
         self._producer: Any = None
         self._stop = threading.Event()
         self._pause = 0.0
+        self._next_beat = 0.0
         self._next_sweep = 0.0
         self._next_report = 0.0
         self._next_tidy = 0.0
@@ -103,6 +105,9 @@ class Relay:
 
     def _sweep(self) -> None:
         moment = time.monotonic()
+        if moment >= self._next_beat:
+            self._next_beat = moment + _BEAT_EVERY
+            notify.sweep(self._desk)
         if moment >= self._next_sweep:
             self._next_sweep = moment + _SWEEP_EVERY
             with self._desk.database.transaction() as tx:
@@ -112,7 +117,6 @@ class Relay:
             with self._desk.database.transaction() as tx:
                 work.heartbeat(tx, self._desk.worker, "relay", progressed=True)
             escalate.sweep(self._desk)
-            notify.sweep(self._desk)
         if moment >= self._next_reconciliation:
             self._next_reconciliation = moment + _RECONCILE_EVERY
             reconcile.sweep(self._desk)

@@ -1,6 +1,6 @@
 """Delivers a notification to a subscriber's endpoint: registered, public, one POST, no redirect, bounded in time.
 
-What the endpoint answers is not read for its meaning: 2xx is taken, everything else is not.
+The body of an answer is not read: 2xx is taken, whatever follows; everything else is not.
 """
 
 from __future__ import annotations
@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
+from requests import Response
+
 from fhir_svc.ehr import addresses
 from fhir_svc.ehr.line import Line
 from fhir_svc.ehr.replies import NotNow, Unclear
 from fhir_svc.errors import Broken, Unavailable
 
-LARGEST = 64 * 1024
+
+class _Call(Line):
+    """A line on which only the head of the answer is waited for."""
+
+    def _read(self, reply: Response, limit: int) -> bytes:  # noqa: ARG002  the signature of Line
+        return b""
 
 
 class Untaken(Unavailable):
@@ -48,8 +55,8 @@ def post(
 
 def _send(target: addresses.Target, body: bytes, headers: Mapping[str, str], timeout: float) -> None:
     try:
-        with Line(timeout, host=target.host) as line:
-            raw = line.exchange("POST", target.url, headers=headers, body=body, limit=LARGEST)
+        with _Call(timeout, host=target.host) as line:
+            raw = line.exchange("POST", target.url, headers=headers, body=body)
     except (NotNow, Unclear):
         raise Untaken("the endpoint gave no whole answer", retry_after=0.0) from None
     if raw.status == HTTPStatus.GONE:

@@ -11,17 +11,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
 
 from fhir_svc.store import merges, resources, work
 from fhir_svc.store.clock import clock, later
+from fhir_svc.store.tables import OPEN, subscriptions
 from fhir_svc.store.tables import subscription_events as rows
-from fhir_svc.store.tables import subscriptions
+from fhir_svc.store.tables import work as rows_of_work
 from fhir_svc.subscriptions.facts import Fact, lets_through
 from fhir_svc.subscriptions.notices import Event
 from fhir_svc.subscriptions.terms import ACTIVE, OFF, SUBSCRIPTION
 
 NOTIFY = "notify"
+_BEAT_AHEAD = 1.5  # seconds by which a heartbeat is told before its period is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,21 @@ def find(tx: Connection, tenant: str, subscription: str, *, lock: bool = False) 
     return None if row is None else Subscription(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
 
 
+def of_work(tx: Connection, work_id: str) -> Subscription | None:
+    """Give the subscription whose subscriber is to be told by this row of work."""
+    row = tx.execute(_OF_WORK, {"row": work_id}).one_or_none()
+    return None if row is None else Subscription(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+_OF_WORK = (
+    select(subscriptions)
+    .join(
+        rows_of_work, (rows_of_work.c.tenant == subscriptions.c.tenant) & (rows_of_work.c.subject == subscriptions.c.id)
+    )
+    .where(rows_of_work.c.id == bindparam("row"))
+)
+
+
 def of_client(tx: Connection, tenant: str, client: str) -> list[Subscription]:
     """Give every subscription of a client, by id."""
     mine = (subscriptions.c.tenant == tenant, subscriptions.c.client == client)
@@ -87,8 +104,12 @@ def change(tx: Connection, tenant: str, subscription: str, **values: Any) -> Non
 
 
 def sent(tx: Connection, one: Subscription, *, delivered: int) -> None:
-    """Note that the endpoint took a notification: events up to this number, if it held any."""
-    beat = None if one.heartbeat is None else later(timedelta(seconds=one.heartbeat))
+    """Note that the endpoint took a notification: events up to this number, if it held any.
+
+    The next heartbeat is due a little before its period is over, for it takes a moment to be told.
+    """
+    ahead = min((one.heartbeat or 0) / 2, _BEAT_AHEAD)
+    beat = None if one.heartbeat is None else later(timedelta(seconds=one.heartbeat - ahead))
     change(tx, one.tenant, one.id, delivered=delivered, failures=0, beat_due=beat)
 
 
@@ -164,8 +185,13 @@ def events(tx: Connection, one: Subscription, *, first: int, last: int, limit: i
 
 
 def heartbeats_due(tx: Connection) -> list[tuple[str, str]]:
-    """Give tenant and id of the active subscriptions that were told nothing for their heartbeat's period."""
-    due = (subscriptions.c.status == ACTIVE, subscriptions.c.beat_due <= clock())
+    """Give tenant and id of the active subscriptions that were told nothing for their heartbeat's period.
+
+    Those who are to be told anyway are left out: while an endpoint fails, that is not noted again and again.
+    """
+    lane = (rows_of_work.c.tenant == subscriptions.c.tenant, rows_of_work.c.lane == f"{NOTIFY}/" + subscriptions.c.id)
+    to_be_told = exists().where(OPEN, *lane)
+    due = (subscriptions.c.status == ACTIVE, subscriptions.c.beat_due <= clock(), ~to_be_told)
     return [(row.tenant, row.id) for row in tx.execute(select(subscriptions.c.tenant, subscriptions.c.id).where(*due))]
 
 

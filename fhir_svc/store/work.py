@@ -31,6 +31,10 @@ LATEST_WINS = frozenset({"clock", "write_back", "notify"})  # kinds of which a l
 ONE_PER_TENANT = frozenset({"reconcile"})  # kinds of which a tenant's rows share a lane
 EVALUATES = frozenset({"evaluate", "clock"})
 AFTERWARDS = ("Task", "Provenance")  # deliveries of these name those of other types, which therefore go first
+# news for a subscriber never waits behind those whose endpoints fail or hang
+_STUCK = case(
+    (and_(work.c.kind == "notify", or_(work.c.error.is_not(None), work.c.published.is_not(None))), 1), else_=0
+)
 RANK = case(*((work.c.subject.startswith(f"{kind}/"), 1) for kind in AFTERWARDS), else_=0)
 
 
@@ -161,7 +165,7 @@ def due(
     rows = tx.execute(
         select(work.c.id, work.c.kind, work.c.urgent, work.c.tenant, work.c.attempts)
         .where(_tellable(demo=demo, kinds=kinds))
-        .order_by(work.c.urgent.desc(), RANK, work.c.created, work.c.id)
+        .order_by(work.c.urgent.desc(), _STUCK, RANK, work.c.created, work.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()

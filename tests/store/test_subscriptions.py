@@ -139,12 +139,23 @@ def test_a_heartbeat_is_due_once_its_period_is_over_and_an_end_when_it_has_come(
     long_ago = datetime(2001, 1, 1, tzinfo=UTC)
     add(database, make(heartbeat=3600, beat_due=long_ago), make("none"), make("over", ends=long_ago))
     with database.transaction() as tx:
+        assert subscriptions.heartbeats_due(tx) == []  # its subscriber is to be told anyway
+        work.finish(tx, [row for row, _, _ in work.due(tx, 10)])
         assert (subscriptions.heartbeats_due(tx), subscriptions.ended(tx)) == ([(T, "s1")], [(T, "over")])
         one = subscriptions.find(tx, T, "s1", lock=True)
         subscriptions.sent(tx, one, delivered=3)
         subscriptions.change(tx, T, "over", status="off")
         assert (subscriptions.heartbeats_due(tx), subscriptions.ended(tx)) == ([], [])
         assert subscriptions.find(tx, T, "s1").delivered == 3
+
+
+def test_a_row_of_work_leads_to_the_subscription_that_it_is_about(database):
+    add(database, make(), make("s2"))
+    with database.transaction() as tx:
+        found = {subscriptions.of_work(tx, row).id for row, _, _ in work.due(tx, 10)}
+        assert found == {"s1", "s2"}
+        other = work.add(tx, tenant="south", kind="notify", subject="s1", patient=None)
+        assert subscriptions.of_work(tx, other) is None
 
 
 def test_the_state_and_its_reason_are_shown_by_the_resource(database):

@@ -46,6 +46,21 @@ def test_urgent_work_is_published_first_then_the_oldest(database):
         assert not work.any_due(tx)
 
 
+def test_news_for_a_subscriber_is_published_before_what_failed_and_what_waits_since_long(database):
+    with database.transaction() as tx:
+        failing, waiting = (add(tx, name, kind="notify", patient=None) for name in ("failing", "waiting"))
+        evaluation = add(tx, "g1")
+        work.claim(tx, evaluation, worker="w", lease=LEASE)
+        work.retry(tx, [evaluation], error="any", not_before=now(tx), worker="w")
+        assert len(work.due(tx, 10)) == 3
+        work.claim(tx, failing, worker="w", lease=LEASE)
+        work.retry(tx, [failing], error="endpoint-failed", not_before=now(tx), worker="w", counted=False)
+    age(database, published=6)
+    with database.transaction() as tx:
+        news = add(tx, "news", kind="notify", patient=None)
+        assert [one[0] for one in work.due(tx, 10)] == [evaluation, news, failing, waiting]
+
+
 def test_rows_of_one_millisecond_keep_their_order(database, monkeypatch):
     moments = itertools.count(1_795_000_000_000_000_000, 3_000)  # every three microseconds
     monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: next(moments)))

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver:
-    """`answers`: what the next requests get, in turn (then 200): a status, "lose", "drip" or seconds to wait."""
+    """`answers`: what the next requests get, in turn (then 200): a status, seconds, "lose", "long", "drip..."."""
 
     def __init__(self):
         self.got = []
@@ -52,21 +52,27 @@ class Receiver:
             self.stopped.wait(what)
             what = 200
         try:
-            handler.send_response(200 if what == "drip" else what)
+            if what == "drip-head":
+                self.drip(handler, b"X: y\r\n")
+                return
+            handler.send_response(200 if what in {"drip", "long"} else what)
             if what == 307:
                 handler.send_header("Location", f"{self.base}/elsewhere")
             if what == "drip":
-                self.drip(handler)
+                handler.end_headers()
+                self.drip(handler, b" ")
                 return
-            handler.send_header("Content-Length", "0")
+            handler.send_header("Content-Length", "1000000" if what == "long" else "0")
             handler.end_headers()
+            handler.wfile.write(b" " * 1_000_000 if what == "long" else b"")
         except OSError:
             return
 
-    def drip(self, handler):
-        handler.end_headers()
+    def drip(self, handler, drop):
+        if drop != b" ":
+            handler.wfile.write(b"HTTP/1.0 200 OK\r\n")
         while not self.stopped.wait(0.1):
-            handler.wfile.write(b" ")
+            handler.wfile.write(drop)
             handler.wfile.flush()
 
     def stop(self):

@@ -17,6 +17,7 @@ from fhir_svc.errors import Broken
 from fhir_svc.intake.conformance import Conformance
 from fhir_svc.settings import Settings
 from fhir_svc.store import audit, clients, subscriptions, work
+from fhir_svc.store.database import now
 from tests.workers import role
 from tests.workers.house import MARKER, PATIENT, TOPIC
 from tests.workers.receiver import status
@@ -109,14 +110,24 @@ def test_a_header_that_can_not_be_opened_any_more_stops_the_subscription_and_say
     assert (house.find().status, house.find().reason) == ("error", "authorization-unreadable")
 
 
-@pytest.mark.parametrize("trouble", [500, 404, 307, "lose", 60.0, "drip"])
+@pytest.mark.parametrize("answer", [201, 204, "long", "drip"])
+def test_what_was_answered_with_success_is_taken_whatever_follows(house, desk, receiver, answer):
+    house.subscribe()
+    house.work(desk)
+    house.publish("o1")
+    receiver.answers = [answer]
+    house.work(desk)
+    assert (house.find().delivered, house.find().failures) == (1, 0)
+
+
+@pytest.mark.parametrize("trouble", [500, 404, 307, "lose", 60.0, "drip-head"])
 def test_whatever_the_endpoint_does_the_same_event_comes_again_with_the_same_number(house, desk, receiver, trouble):
     house.subscribe()
     house.work(desk)
     house.publish("o1")
     receiver.answers = [trouble]
     begun = time.monotonic()
-    house.patience(1 if trouble in {60.0, "drip"} else 60)
+    house.patience(1 if trouble in {60.0, "drip-head"} else 60)
     house.work(desk)
     assert time.monotonic() - begun < 30  # a slow one would have taken a minute
     house.patience(60)
@@ -143,9 +154,14 @@ def test_failing_again_and_again_ends_in_error_and_in_quarantine_and_nothing_is_
     house.subscribe()
     house.work(desk)
     house.publish("o1")
-    receiver.answers = [503] * 10
-    for _ in range(10):
+    receiver.answers = [503] * 12
+    waited = 0.0
+    for _ in range(11):
         house.work(desk)
+        assert house.find().status == "active"
+        waited += until_due(house)
+    assert 18 * 60 < waited < 20 * 60
+    house.work(desk)
     assert (house.find().status, house.shown()["status"], house.shown()["error"]) == ("error", "error", "endpoint-5xx")
     with house.database.reading() as tx:
         rows = work.quarantined(tx, "north")
@@ -159,6 +175,13 @@ def test_failing_again_and_again_ends_in_error_and_in_quarantine_and_nothing_is_
     assert receiver.numbers()[-2:] == [1, 2]
     assert "error" not in house.shown()
     assert house.find().status == "active"
+
+
+def until_due(house):
+    """Seconds until what waits is tried again."""
+    with house.database.reading() as tx:
+        (soon,) = [one.next for one in work.summary(tx, states=["due"])]
+        return round((soon - now(tx)).total_seconds(), 1) if soon else 0.0
 
 
 def test_a_refused_handshake_leaves_the_subscription_requested_and_is_tried_again(house, desk, receiver):
@@ -192,6 +215,32 @@ def test_a_heartbeat_comes_when_nothing_else_did_for_its_period(house, desk, rec
     assert receiver.numbers() == []
     notify.sweep(desk)
     assert house.work(desk) == 0
+
+
+@pytest.mark.parametrize(("period", "least"), [(1, 0.4), (2, 0.9), (5, 3.4), (60, 58.4)])
+def test_the_next_heartbeat_is_due_before_its_period_is_over(house, desk, period, least):
+    house.subscribe(heartbeat=period)
+    with house.database.reading() as tx:
+        before = now(tx)
+    house.work(desk)
+    with house.database.reading() as tx:
+        spent = (now(tx) - before).total_seconds()
+    due = (house.find().beat_due - before).total_seconds()
+    assert least < due < period - min(0.4, period / 4) + spent
+
+
+def test_a_heartbeat_that_is_not_taken_is_not_noted_again_while_it_waits(house, desk, receiver):
+    house.subscribe(heartbeat=60)
+    house.work(desk)
+    with house.database.transaction() as tx:
+        tx.execute(text("UPDATE subscriptions SET beat_due = 1"))
+    receiver.answers = [503]
+    notify.sweep(desk)
+    house.work(desk)
+    with house.database.reading() as tx:
+        assert subscriptions.heartbeats_due(tx) == []
+    house.work(desk)
+    assert receiver.kinds() == ["handshake", "heartbeat", "heartbeat"]
 
 
 def test_what_has_ended_is_off_and_hears_nothing(house, desk, receiver):
