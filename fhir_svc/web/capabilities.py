@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -14,7 +12,7 @@ from fhir_svc.auth.assertion import ALGORITHMS
 from fhir_svc.intake.submission import TAKEN
 from fhir_svc.store import audit, resources
 from fhir_svc.subscriptions.terms import SUBSCRIPTION
-from fhir_svc.web import artefact_parameters, negotiation, subscription_reports
+from fhir_svc.web import artefact_parameters, negotiation, openapi, subscription_reports
 from fhir_svc.web.rights import ARTEFACTS, AUDIT, GRANTED, SERVED
 from fhir_svc.web.services import services
 from fhir_svc.web.validating import BUNDLE
@@ -94,10 +92,10 @@ def _letters(kind: str) -> str:
     return "crus" if kind in TAKEN else "rs"
 
 
-@blueprint.get("/openapi.json")
-def openapi() -> Response:
+@blueprint.get("/openapi.json", endpoint="openapi")
+def what_is_not_fhir() -> Response:
     """Describe the endpoints that are not FHIR."""
-    return _json(_openapi(current_app))
+    return _json(openapi.document(current_app, services().settings.base_url))
 
 
 def statement(app: Flask) -> dict[str, Any]:
@@ -195,37 +193,6 @@ def _definition(kind: str | None, name: str) -> str:
         if one.get("code") == name and (kind is None or kind in one.get("resource", ())):
             return str(one["url"])
     return f"http://hl7.org/fhir/OperationDefinition/Resource-{name}"
-
-
-@cache
-def _openapi(app: Flask) -> dict[str, Any]:
-    paths: dict[str, dict[str, Any]] = {}
-    for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/fhir") or rule.endpoint.endswith("static"):
-            continue
-        path = rule.rule.replace("<", "{").replace(">", "}")
-        for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT"}):
-            paths.setdefault(path, {})[method.lower()] = _described(app, rule)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "fhir-svc, what is not FHIR", "version": version("fhir-svc")},
-        "paths": dict(sorted(paths.items())),
-    }
-
-
-def _described(app: Flask, rule: Rule) -> dict[str, Any]:
-    text = inspect.getdoc(app.view_functions[rule.endpoint]) or rule.endpoint
-    told: dict[str, Any] = {
-        "operationId": rule.endpoint.replace(".", "_") + "_" + "_".join(sorted(rule.arguments)),
-        "summary": text.partition("\n")[0],
-        "responses": {"default": {"description": "see the status"}},
-    }
-    if rule.arguments:
-        told["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in sorted(rule.arguments)
-        ]
-    return told
 
 
 def _json(body: dict[str, Any]) -> Response:
