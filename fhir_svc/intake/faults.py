@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fhir_svc.errors import Issue, Malformed, TooLarge, Unprocessable
+from fhir_svc.intake import places
 
 ISSUE_LIMIT = 50
 MALFORMED = 400
@@ -114,7 +115,8 @@ class Faults:
     found: list[tuple[Fault, Issue]] = field(default_factory=list)
 
     def add(self, fault: Fault, text: str, expression: str | None = None, *, code: str | None = None) -> None:
-        """Note one more fault; `text` says what to do and holds nothing of the input."""
+        """Note one more fault; `text` says what to do and nothing of the input; `expression` may have the names of JSON."""
+        expression = expression and places.said(expression)
         if fault.status < MALFORMED:
             issue = Issue(fault.code, fault.error, text, expression, "warning")
         else:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import structs
 
-from fhir_svc.intake import references, subject
+from fhir_svc.intake import places, references, subject
 from fhir_svc.intake.accepted import Entry
 from fhir_svc.intake.faults import ISSUE_LIMIT, Fault, Faults
 from fhir_svc.intake.invariants import locate
@@ -62,7 +62,7 @@ def place_of(entries: Sequence[Entry], question: str) -> str | None:
     for entry in entries:
         for node, asked in subject.asked(entry, references.Spots.of(entry.resource)):
             if asked == question:
-                return f"{locate(entry.resource, node, entry.location)}.reference"
+                return places.said(f"{locate(entry.resource, node, entry.location)}.reference")
     return None
 
 

@@ -143,7 +143,11 @@ class Explainer:
             if faults.full:
                 return
             if name.removeprefix("_") in self._names:
-                faults.add(Fault.ELEMENT_UNKNOWN, "Leave this element out; R4 has it not here.", f"{where}.{name}")
+                faults.add(
+                    Fault.ELEMENT_UNKNOWN,
+                    "Leave this element, or this type of it, out; R4 has it not here.",
+                    f"{where}.{name}",
+                )
             else:
                 text = f"Leave member {places[name]} of this object out; R4 has no such element."
                 faults.add(Fault.ELEMENT_UNKNOWN, text, where)

@@ -69,8 +69,8 @@ TIMES = [
 @pytest.mark.parametrize(
     ("resource", "place"),
     [
-        (lambda text: observation(effectiveDateTime=text), "effectiveDateTime"),
-        (lambda text: observation(effectivePeriod={"start": text}), "effectivePeriod.start"),
+        (lambda text: observation(effectiveDateTime=text), "effective"),
+        (lambda text: observation(effectivePeriod={"start": text}), "effective.start"),
         (lambda text: {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": P1, "authoredOn": text}, "authoredOn"),
         (lambda text: {"resourceType": "Communication", "status": "completed", "subject": P1, "sent": text}, "sent"),
     ],

@@ -13,10 +13,10 @@ NO_FHIR = [
     ([7], "Parameters.parameter[0]"),
     ([[]], "Parameters.parameter[0]"),
     ([{"valueString": "x"}], "Parameters.parameter[0].name"),
-    ([{"name": "x", "valueCode": " x"}], "Parameters.parameter[0].valueCode"),
-    ([{"name": "x", "valueString": 1}], "Parameters.parameter[0].valueString"),
+    ([{"name": "x", "valueCode": " x"}], "Parameters.parameter[0].value"),
+    ([{"name": "x", "valueString": 1}], "Parameters.parameter[0].value"),
     ([{"name": "x", "valueString": "x", "valueCode": "y"}], "Parameters.parameter[0]"),
-    ([{"name": "x", "valueDateTime": "2026-13-01"}], "Parameters.parameter[0].valueDateTime"),
+    ([{"name": "x", "valueDateTime": "2026-13-01"}], "Parameters.parameter[0].value"),
     ([{"name": "x", "part": [{"name": 1}]}], "Parameters.parameter[0].part[0].name"),
     ("x", "Parameters.parameter"),
 ]
