@@ -115,7 +115,7 @@ class Faults:
     found: list[tuple[Fault, Issue]] = field(default_factory=list)
 
     def add(self, fault: Fault, text: str, expression: str | None = None, *, code: str | None = None) -> None:
-        """Note one more fault; `text` says what to do and nothing of the input; `expression` may have the names of JSON."""
+        """Note one more fault; `text` says what to do and nothing of the input; `expression` may have JSON's names."""
         expression = expression and places.said(expression)
         if fault.status < MALFORMED:
             issue = Issue(fault.code, fault.error, text, expression, "warning")
