@@ -6,6 +6,7 @@ them as by elements.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ Coded = tuple[str | None, str]  # system and code
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 STATUSES: Final = "http://hl7.org/fhir/publication-status"
 TOPIC: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
+ESCAPED: Final = re.compile(r"\\([,|$\\])")
 MISSING: Final = {"true": True, "false": False}
 
 
@@ -50,7 +52,7 @@ class Parameter:
 
 def _token(value: Coded, asked: str, _modifier: str) -> bool:
     system, code = value
-    *systems, wanted = (part.replace("\\", "") for part in split(asked, "|"))
+    *systems, wanted = (ESCAPED.sub(r"\1", part) for part in split(asked, "|"))
     return (not systems and wanted == code) or (systems == [system or ""] and wanted in {"", code})
 
 
@@ -174,7 +176,8 @@ _CANONICAL: Final = {
     "status": Parameter("token", _plain("status", STATUSES)),
     "date": Parameter("date", _element("date")),
 }
-_IDENTIFIER: Final = {"identifier": Parameter("token", _identifiers, once=False)}
+IDENTIFIER: Final = Parameter("token", _identifiers, once=False)
+_IDENTIFIER: Final = {"identifier": IDENTIFIER}
 _DEFINITION: Final = {**_CANONICAL, **_IDENTIFIER}
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {

@@ -8,19 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import structs
 
 from fhir_svc import evaluation
-from fhir_svc.errors import Malformed, TooLarge, Unprocessable
+from fhir_svc.errors import Malformed, PreconditionFailed, TooLarge, Unprocessable
 from fhir_svc.intake.references import Bases
-from fhir_svc.intake.submission import Reading, Submission, read_submit, settle
+from fhir_svc.intake.submission import Reading, Submission, place_of, read_submit, settle
 from fhir_svc.record import Record, Site, Stored
 from fhir_svc.store import body
 from fhir_svc.store.tenants import Tenant
 from fhir_svc.web import arguments
 from fhir_svc.web.arguments import require_valid
+from fhir_svc.web.artefact_parameters import IDENTIFIER
 from fhir_svc.web.services import Intake, Services
 from fhir_svc.web.wire import instant
 
@@ -104,8 +106,8 @@ def _read(asked: Asked, reading: Reading, order: Sequence[int]) -> Submission:
     """Read the data as `$submit` would, and locate what is wrong with them in the Parameters."""
     try:
         submission = read_submit(asked.data, reading)
-        return submission if submission.settled else settle(submission, {})
-    except (Malformed, Unprocessable, TooLarge) as failure:
+        return submission if submission.settled else settle(submission, _among(submission))
+    except (Malformed, PreconditionFailed, Unprocessable, TooLarge) as failure:
         issues = [
             structs.replace(
                 one,
@@ -115,6 +117,26 @@ def _read(asked: Asked, reading: Reading, order: Sequence[int]) -> Submission:
             for one in failure.issues
         ]
         raise type(failure)(str(failure), issues=issues) from failure
+
+
+def _among(submission: Submission) -> dict[str, str]:
+    """What each conditional reference means among the data, by identifier; nothing else is known here."""
+    found: dict[str, str] = {}
+    for question in submission.questions:
+        kind, _, query = question.partition("?")
+        asked = parse_qsl(query, keep_blank_values=True)
+        if [name for name, _ in asked] != ["identifier"] or not asked[0][1].strip(" |,"):
+            continue
+        same = [
+            one.local
+            for one in submission.writes
+            if one.type == kind and IDENTIFIER.meets(one.resource or {}, "", asked[0][1])
+        ]
+        if len(same) > 1:
+            told, place = "The condition matches several resources.", place_of(submission, question)
+            raise PreconditionFailed(told, expression=place, code="multiple-matches")
+        found.update((question, one) for one in same)
+    return found
 
 
 def _stood(text: str, order: Sequence[int]) -> str:

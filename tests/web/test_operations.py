@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.web.cast import SYNTHEA, codes, intake_form, observation, patient, record, transaction
+from tests.web.cast import MRN, SYNTHEA, codes, intake_form, observation, patient, record, transaction
 
 EVALUATE = "/fhir/PlanDefinition/lbp-lss/$evaluate"
 AS_OF = "2026-03-01T09:00:00Z"
@@ -236,3 +236,58 @@ def test_a_bundle_can_be_validated_and_stores_nothing(house):
         assert answer.status_code == 200
         assert [one["expression"] for one in answer.json["issue"]] == [["Bundle.entry[1].resource.status"]]
     assert house.call("GET", "/fhir/Observation?_summary=count").json["total"] == 0
+
+
+ERIN = {
+    "a condition": {"reference": f"Patient?identifier={MRN}|12345"},
+    "a condition, spelt for addresses": {"reference": f"Patient?identifier={MRN.replace(':', '%3A')}%7C12345"},
+    "an identifier alone": {"identifier": {"system": MRN, "value": "12345"}},
+}
+
+
+@pytest.mark.parametrize("named", ERIN)
+@pytest.mark.parametrize("minted", [True, False], ids=["without an id", "under an id"])
+def test_a_dry_run_knows_the_patient_who_is_among_the_data_by_identifier(shared_house, named, minted):
+    who = patient() if minted else patient(id="p1")
+    answer = dry_run(shared_house, intake_form(id="f1") | {"subject": ERIN[named]}, who, patient("9", id="p9"))
+    assert answer.status_code == 422  # of two patients
+    answer = dry_run(shared_house, intake_form(id="f1") | {"subject": ERIN[named]}, who)
+    assert answer.status_code == 200, answer.text
+    assert outcomes_of(answer)["R01"] == "met"
+    if not minted:
+        assert answer.json["entry"][0]["resource"]["subject"]["reference"] == "Patient/p1"
+
+
+def test_a_dry_run_knows_anything_else_that_is_among_the_data_by_identifier(shared_house):
+    order = {"identifier": [{"system": "https://north.example/orders", "value": "o1"}], "status": "active"}
+    order |= {"resourceType": "ServiceRequest", "id": "b1", "intent": "order", "subject": {"reference": "Patient/p1"}}
+    based = [{"reference": "ServiceRequest?identifier=https://north.example/orders|o1"}]
+    data = [patient(id="p1"), order, observation(id="o1", basedOn=based)]
+    assert dry_run(shared_house, *data).status_code == 200
+    refused = dry_run(shared_house, data[0], data[2])
+    assert (refused.status_code, codes(refused)) == (422, ["reference-unresolved"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "others", "status", "error"),
+    [
+        (f"identifier={MRN}|7", 0, 422, "reference-unresolved"),
+        ("identifier=https://elsewhere.example|12345", 0, 422, "reference-unresolved"),
+        ("birthdate=1950-02-03", 0, 422, "reference-unresolved"),
+        (f"identifier={MRN}|12345&birthdate=1950-02-03", 0, 422, "reference-unresolved"),
+        (f"identifier={MRN}|12345", 1, 412, "precondition-failed"),
+    ],
+)
+def test_a_dry_run_guesses_at_nobody(shared_house, condition, others, status, error):
+    more = [patient(id=f"p{number + 2}") for number in range(others)]
+    answer = dry_run(shared_house, patient(id="p1"), intake_form(f"Patient?{condition}", id="f1"), *more)
+    assert (answer.status_code, codes(answer)) == (status, [error])
+    assert answer.json["issue"][0]["expression"] == [
+        "Parameters.parameter[0].resource.entry[1].resource.subject.reference"
+    ]
+
+
+def test_what_the_data_name_by_identifier_makes_no_difference_in_another_order(shared_house):
+    data = [patient(), intake_form(ERIN["a condition"]["reference"], id="f1")]
+    first, second = dry_run(shared_house, *data), dry_run(shared_house, *reversed(data))
+    assert (first.status_code, first.data) == (200, second.data)
