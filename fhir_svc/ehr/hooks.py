@@ -8,19 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from requests import Response
-
 from fhir_svc.ehr import addresses
 from fhir_svc.ehr.line import Line
 from fhir_svc.ehr.replies import NotNow, Unclear
 from fhir_svc.errors import Broken, Unavailable
-
-
-class _Call(Line):
-    """A line on which only the head of the answer is waited for."""
-
-    def _read(self, reply: Response, limit: int) -> bytes:  # noqa: ARG002  the signature of Line
-        return b""
 
 
 class Untaken(Unavailable):
@@ -55,8 +46,8 @@ def post(
 
 def _send(target: addresses.Target, body: bytes, headers: Mapping[str, str], timeout: float) -> None:
     try:
-        with _Call(timeout, host=target.host) as line:
-            raw = line.exchange("POST", target.url, headers=headers, body=body)
+        with Line(timeout, host=target.host) as line:
+            raw = line.exchange("POST", target.url, headers=headers, body=body, limit=None)
     except (NotNow, Unclear):
         raise Untaken("the endpoint gave no whole answer", retry_after=0.0) from None
     if raw.status == HTTPStatus.GONE:

@@ -137,9 +137,9 @@ class Line:
         headers: Mapping[str, str] | None = None,
         params: Sequence[tuple[str, str]] = (),
         body: bytes | None = None,
-        limit: int = 8_000_000,
+        limit: int | None = 8_000_000,
     ) -> Raw:
-        """Send one request and read at most `limit` bytes of its answer.
+        """Send one request and read at most `limit` bytes of its answer's body; None: nothing of it.
 
         NotNow: it never left, or it only reads. Unclear: it may have been done.
         """
@@ -165,7 +165,9 @@ class Line:
             raise self._trouble(requests.ReadTimeout(), reading=reading)
         return raw
 
-    def _read(self, reply: requests.Response, limit: int) -> bytes:
+    def _read(self, reply: requests.Response, limit: int | None) -> bytes:
+        if limit is None:
+            return b""
         body = bytearray()
         for chunk in reply.iter_content(_CHUNK):
             body += chunk

@@ -219,8 +219,8 @@ def _update(tx: Connection, actor: Actor, content: dict[str, Any], expected: int
     wish = _wish(tx, actor, content)
     if wish.topic.url != one.topic:  # its events would be told as what they are not
         raise Unprocessable(
-            "The topic of a Subscription can't be changed: create a new one.",
-            error="rejected",
+            "The topic of a Subscription can't be changed: create another one.",
+            error="topic-changed",
             expression="Subscription.criteria",
             code="business-rule",
         )
