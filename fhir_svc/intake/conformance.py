@@ -50,8 +50,9 @@ class Conformance:
         self.faults(resource, profiles=profiles).refuse()
 
     def check(self, resource: dict[str, Any], *, profiles: Collection[str] = ()) -> list[Issue]:
-        """Everything wrong with the resource, R4's rules and ours."""
-        return self.faults(resource, profiles=profiles).issues[:ISSUE_LIMIT]
+        """Everything wrong with the resource, R4's rules and ours; then what is only told."""
+        found = self.faults(resource, profiles=profiles).issues
+        return sorted(found, key=lambda issue: issue.severity == "warning")[:ISSUE_LIMIT]
 
     def check_r4(self, resource: dict[str, Any]) -> list[Issue]:
         """What makes the resource no valid FHIR R4."""
@@ -98,7 +99,7 @@ class Conformance:
     def _say_unchecked(self, resource: Node, path: str, faults: Faults) -> None:
         """Tell of what is contained and of a type that is not known in full."""
         for index, one in contained.resources(resource):
-            if contained.kind(one) in self._unlisted:
+            if contained.kind(one) in self._unlisted and len(faults.found) < ISSUE_LIMIT:
                 text = "Taken; of a contained resource of this type, only what all types share is checked."
                 faults.add(Fault.CONTAINED_UNCHECKED, text, f"{path}.contained[{index}]")
 

@@ -113,6 +113,7 @@ class Faults:
     """Collects faults, so that a caller hears of all of them at once (of the first `ISSUE_LIMIT`)."""
 
     found: list[tuple[Fault, Issue]] = field(default_factory=list)
+    _refusing: int = field(default=0, init=False)
 
     def add(self, fault: Fault, text: str, expression: str | None = None, *, code: str | None = None) -> None:
         """Note one more fault; `text` says what to do and nothing of the input; `expression` may have JSON's names."""
@@ -121,16 +122,18 @@ class Faults:
             issue = Issue(fault.code, fault.error, text, expression, "warning")
         else:
             issue = Issue(code or fault.code, fault.error, text, expression)
+            self._refusing += 1
         self.found.append((fault, issue))
 
     def extend(self, other: Faults, prefix: str | None = None) -> None:
         """Take over the faults of a part, located inside `prefix`."""
         self.found += [(fault, issue.under(prefix) if prefix else issue) for fault, issue in other.found]
+        self._refusing += other._refusing
 
     @property
     def full(self) -> bool:
-        """Enough was found; looking further helps nobody."""
-        return len(self.found) >= ISSUE_LIMIT
+        """Enough was found to refuse for; looking further helps nobody. What is only told never ends the search."""
+        return self._refusing >= ISSUE_LIMIT
 
     @property
     def issues(self) -> list[Issue]:

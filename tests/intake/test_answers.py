@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_svc.errors import Unprocessable
 from fhir_svc.intake import answers
-from fhir_svc.intake.faults import Fault, Faults
+from fhir_svc.intake.faults import ISSUE_LIMIT, Fault, Faults
 
 INTAKE = "https://example.org/fhir-svc/Questionnaire/lbp-lss-intake|1.0.0"
 LOINC = "http://loinc.org"
@@ -204,3 +205,14 @@ def test_no_response_of_whatever_shape_breaks_the_comparison(questionnaires, tre
     answers.check_named(tree, questionnaires, "QuestionnaireResponse", faults)
     answers.compare(tree, questionnaires[INTAKE], "QuestionnaireResponse", faults)
     assert all(isinstance(fault, Fault) for fault, _ in faults.found)
+
+
+def test_however_much_was_told_before_the_form_is_still_compared(reading):
+    faults = Faults()
+    for _ in range(ISSUE_LIMIT):
+        faults.add(Fault.REFERENCE_KEPT, "Kept as it is.", "Bundle.entry[0].resource")
+    made_up = response(group("rf", item("rf-made-up", YES)))
+    answers.check_named(made_up, reading.questionnaires, "Bundle.entry[1].resource", faults)
+    with pytest.raises(Unprocessable) as refusal:
+        faults.refuse()
+    assert [issue.error for issue in refusal.value.issues] == ["link-id-unknown"]

@@ -378,6 +378,28 @@ def test_a_contained_resource_of_a_type_known_by_name_only_is_taken_and_told_of(
     assert told == [("warning", "unchecked", "Observation.contained[1]")]
 
 
+def test_however_much_is_told_of_what_is_contained_nothing_after_it_is_overlooked(conformance):
+    basics = [{"resourceType": "Basic", "id": f"b{number}", "code": CONCEPT} for number in range(ISSUE_LIMIT + 1)]
+    first = changed({"contained": basics, "focus": [{"reference": f"#b{number}"} for number in range(len(basics))]})
+    assert len(conformance.faults(first).warnings) == ISSUE_LIMIT
+    bad = changed({"modifierExtension": [{"url": "u:x", "valueBoolean": True}]})
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": first}, {"resource": bad}]}
+    with pytest.raises(Unprocessable) as refusal:
+        conformance.require(bundle)
+    assert [issue.expression for issue in refusal.value.issues] == ["Bundle.entry[1].resource.modifierExtension"]
+    assert conformance.check(bundle)[0].error == "modifier-extension"
+
+
+@pytest.mark.parametrize("kind", ["Jane", ["Basic"], 7])
+def test_a_contained_resource_of_no_type_of_r4_is_refused_once(conformance, kind):
+    found = conformance.check(
+        changed({"contained": [{"resourceType": kind, "id": "p"}], "focus": [{"reference": "#p"}]})
+    )
+    assert [(issue.error, issue.expression) for issue in found] == [
+        ("resource-type-unknown", "Observation.contained[0].resourceType")
+    ]
+
+
 def test_every_type_that_an_element_of_ours_names_is_known_in_full_inside_others(conformance):
     """`Reference-to-or-...` are the definitions of what may be referred to."""
     schema = json.loads((PROFILES / "schema" / "fhir-r4.schema.json").read_text())

@@ -390,7 +390,7 @@ class Generator:
         self.structure("DomainResource")
         shared = self.defs.pop("DomainResource")["properties"]
         anything = {"$ref": "#/$defs/Anything"}
-        self.defs["Unlisted"] = {"type": "object", "properties": {**shared, "resourceType": {"type": "string"}}}
+        self.defs["Unlisted"] = {"type": "object", "properties": {**shared, "resourceType": True}}
         self.defs["Unlisted"]["additionalProperties"] = anything
         inside = {"type": "object", "minProperties": 1, "if": {"required": ["id"]}, "then": {"minProperties": 2}}
         inside["properties"] = {name: shared[name] for name in ("extension", "modifierExtension")}
