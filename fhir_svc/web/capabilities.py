@@ -21,7 +21,7 @@ from fhir_svc.web.wire import encode, fhir
 blueprint = Blueprint("capabilities", __name__)
 BASE: Final = "https://example.org/fhir-svc"
 DESCRIBED: Final = sorted({*SERVED, SUBSCRIPTION, BUNDLE})
-DATE: Final = "2026-11-21"  # of this statement's making
+DATE: Final = "2026-11-22"  # of this statement's making
 INTERACTIONS: Final = {  # endpoint of the REST routes -> interaction
     "fhir_api.read": "read",
     "fhir_api.vread": "vread",
@@ -163,6 +163,8 @@ def _resource(kind: str, rules: list[Rule]) -> dict[str, Any]:
         "conditionalDelete": "not-supported",
         "searchParam": parameters,
     }
+    if kind == AUDIT:
+        told["documentation"] = "For admins who are signed in; no system reads it, whatever its scopes."
     operations = _operations(rules, kind)
     return told | {"operation": operations} if operations else told
 

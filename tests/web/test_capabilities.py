@@ -82,6 +82,8 @@ def test_every_scope_that_is_offered_is_granted_and_opens_what_it_names(house):
 def test_the_audit_which_no_system_reads_is_neither_offered_nor_granted(house):
     offered = house.call("GET", "/fhir/.well-known/smart-configuration", client=None).json["scopes_supported"]
     assert not any("AuditEvent" in one for one in offered)
+    resources = house.call("GET", "/fhir/metadata", client=None).json["rest"][0]["resource"]
+    assert [one["type"] for one in resources if "admins" in one.get("documentation", "")] == ["AuditEvent"]
     for scope in ("system/AuditEvent.rs", "system/AuditEvent.read", "system/AuditEvent.*"):
         answer = ask(house, assertion(), scope=scope)
         assert (answer.status_code, answer.json["error"]) == (400, "invalid_scope")
