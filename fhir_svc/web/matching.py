@@ -143,7 +143,7 @@ def _found(tx: Connection, tenant: str, kind: str, query: str, expression: str |
             error="unsupported-parameter",
         )
     try:
-        matches = resources.search(tx, tenant, kind, params, sort=None, count=MOST_RECORDS, cursor=None).entries
+        matches = resources.search(tx, tenant, kind, params, count=MOST_RECORDS).entries
     except Malformed as failure:
         raise (failure.at(expression) if expression else failure) from None
     if len(matches) > 1:

@@ -169,6 +169,7 @@ SORTS = [
     "identifier",
 ]
 STATUSES = ["final", "amended", "corrected", "preliminary"]
+EIGHT = [f"o{number}" for number in range(8)]
 
 
 def shuffled(observation, name, turn):
@@ -178,6 +179,12 @@ def shuffled(observation, name, turn):
     one = observation(name, status=STATUSES[chance % 4], effectiveDateTime=f"2024-01-{chance % 28 + 1:02}", **more)
     one["code"]["coding"] = [{"code": f"{letter}-{chance % 3}"} for letter in ("aB", "c", "aC", "BD")[chance % 4]]
     return one
+
+
+def rewrite(tx, observation, turn, *names):
+    """Write these Observations, with other values each turn."""
+    for name in names:
+        resources.put(tx, T, shuffled(observation, name, turn), patient="p1", ours=False)
 
 
 def turned(database, sort, meanwhile, *, count=3):
@@ -203,9 +210,8 @@ def turned(database, sort, meanwhile, *, count=3):
 def test_pages_stay_whole_while_others_write(database, observation, sort, audited):
     def write(turn):
         with database.transaction() as tx:
-            for number in range(12):
-                if (number + turn) % 3 or turn == 0:
-                    resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
+            some = [number for number in range(12) if (number + turn) % 3 or turn == 0]
+            rewrite(tx, observation, turn, *(f"o{number}" for number in some))
             resources.create(tx, T, observation(f"new{turn}"), patient="p1", ours=False)
             if audited:
                 audit.record(tx, T, {"resourceType": "AuditEvent"})
@@ -221,24 +227,19 @@ def test_pages_stay_whole_while_others_write(database, observation, sort, audite
 def test_pages_stay_whole_while_what_was_written_before_appears(postgres_database, observation, sort):
     database, turns = postgres_database, []
     with database.transaction() as tx:
-        for number in range(9):
-            resources.put(tx, T, shuffled(observation, f"o{number}", 0), patient="p1", ours=False)
+        rewrite(tx, observation, 0, *(f"o{number}" for number in range(9)))
     with ExitStack() as under_way:
         for turn in (1, 2):
             tx = under_way.enter_context(database.transaction())
-            resources.put(tx, T, shuffled(observation, f"o{turn}", turn), patient="p1", ours=False)
-            resources.put(tx, T, shuffled(observation, f"o{9 - turn}", turn), patient="p1", ours=False)
-            resources.put(tx, T, shuffled(observation, f"late{turn}", turn), patient="p1", ours=False)
+            rewrite(tx, observation, turn, f"o{turn}", f"o{9 - turn}", f"late{turn}")
         with database.transaction() as tx:  # begins and ends while those are under way
-            resources.put(tx, T, shuffled(observation, "o0", 3), patient="p1", ours=False)
-            resources.put(tx, T, shuffled(observation, "o5", 3), patient="p1", ours=False)
+            rewrite(tx, observation, 3, "o0", "o5")
 
         def write(turn):
             turns.append(turn)
             under_way.close()
             with database.transaction() as tx:
-                for name in ("late1", "o3", "late2"):
-                    resources.put(tx, T, shuffled(observation, name, 5 + turn), patient="p1", ours=False)
+                rewrite(tx, observation, 5 + turn, "late1", "o3", "late2")
 
         with database.reading() as tx:
             page = resources.search(tx, T, "Observation", [("patient", "p1")], sort=sort, count=100)
@@ -253,8 +254,7 @@ def test_where_too_much_has_changed_the_first_page_is_asked_for_again(database, 
 
     def write(turn):
         with database.transaction() as tx:
-            for number in range(8):
-                resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
+            rewrite(tx, observation, turn, *EIGHT)
             audit.record(tx, T, {"resourceType": "AuditEvent"})
 
     write(0)
@@ -269,8 +269,7 @@ def test_a_page_link_stays_short_where_much_was_written_just_before(database, ob
 
     def write(turn):
         with database.transaction() as tx:
-            for number in range(8):
-                resources.put(tx, T, shuffled(observation, f"o{number}", turn), patient="p1", ours=False)
+            rewrite(tx, observation, turn, *EIGHT)
 
     write(0)
     with database.reading() as tx:

@@ -5,6 +5,7 @@ import pytest
 from tests.web.cast import FHIR, codes
 from tests.web.drafting import set_passwords
 from tests.web.test_act_parameters import ACTS, post
+from tests.web.test_acts import DRAFT_ACTS
 from tests.web.test_inbox import text_of
 
 SPOILT = {
@@ -60,14 +61,7 @@ def test_every_act_on_it_and_reading_it_is_answered_with_an_outcome_that_repeats
     draft, session = ward.draft(), ward.session()
     ward.overwrite(draft, 1, b'{"status": "CANARY')
     address = act.format(draft=draft)
-    given = {
-        "$sign": [{"name": "digest", "valueString": "0" * 64}, {"name": "meaning", "valueCode": "approval"}],
-        "$decline": [{"name": "reason", "valueCode": "other"}],
-        "$defer": [{"name": "until", "valueDateTime": "2099-01-01T00:00:00Z"}],
-        "$reassign": [{"name": "owner", "valueString": "bob"}],
-        "$revise": [{"name": "draft", "resource": {"resourceType": "ServiceRequest", "priority": "asap"}}],
-        "$record-screening": [{"name": "mr", "valueCode": "no"}],
-    }.get(address.rpartition("/")[2], [])
+    given = DRAFT_ACTS.get(address.rpartition("/")[2], [])
     reading = act == "ServiceRequest/{draft}"
     answer = session.act(address, method="GET") if reading else post(session, address, given)
     assert (answer.status_code, answer.mimetype) == (500, FHIR)
