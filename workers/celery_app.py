@@ -24,7 +24,7 @@ from workers.equipment import Equipment, equip
 from workers.queues import EVALUATE, NOTIFY, TASKS, URGENT, WRITE_BACK, celery
 from workers.slots import clear, sign_in, sign_out, take_name
 from workers.supervisor import supervise
-from workers.turns import Turns
+from workers.tellers import Tellers
 
 _EVALUATIONS = (URGENT, EVALUATE)
 _TELL_TO_THE_END = 12.0  # seconds that notifications under way get when the worker stops
@@ -34,8 +34,8 @@ _LAZY = (  # what Celery loads when a worker starts: loaded before the fork, it 
 )
 
 
-def make_app(broker_url: str, equipment: Equipment, turns: Turns | None = None) -> Celery:
-    """The Celery app with its tasks. A task takes one argument, the opaque id of a row. `turns`: who notifies."""
+def make_app(broker_url: str, equipment: Equipment, tellers: Tellers | None = None) -> Celery:
+    """The Celery app with its tasks. A task takes one argument, the opaque id of a row. `tellers`: who notifies."""
     app = celery(broker_url)
 
     def evaluate_row(work_id: str) -> None:
@@ -47,16 +47,17 @@ def make_app(broker_url: str, equipment: Equipment, turns: Turns | None = None) 
     def escalate_row(work_id: str) -> None:
         escalate.run(equipment, work_id)
 
-    def notify_row(work_id: str) -> None:
-        if turns is not None:
-            notify.queue(equipment, turns, work_id)
-
     def reconcile_rows(work_id: str) -> None:
         reconcile.run(equipment, work_id)
 
     app.task(name=TASKS["escalate"], time_limit=escalate.LIMIT)(escalate_row)
     app.task(name=TASKS["evaluate"], time_limit=evaluate.LIMIT)(evaluate_row)
-    app.task(name=TASKS["notify"])(notify_row)  # it hands over to a thread
+    if tellers is not None:
+
+        def notify_row(work_id: str) -> None:
+            notify.queue(equipment, tellers, work_id)
+
+        app.task(name=TASKS["notify"])(notify_row)  # it hands over to a thread
     app.task(name=TASKS["reconcile"], time_limit=reconcile.LIMIT)(reconcile_rows)
     app.task(name=TASKS["write_back"], time_limit=write_back.LIMIT)(write_back_row)
     return app
@@ -98,15 +99,15 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
             equipment.trouble = None  # the criteria are no matter of this lane
         with equipment.database.transaction() as tx:
             work.release_worker(tx, name)  # what this worker held when it died
-        turns = Turns(partial(notify.run, equipment)) if queues == (NOTIFY,) else None
-        app = make_app(equipment.broker_url, equipment, turns)
+        tellers = Tellers(partial(notify.run, equipment)) if queues == (NOTIFY,) else None
+        app = make_app(equipment.broker_url, equipment, tellers)
         dog = watchdog.start(equipment, queues)
         worker_ready.connect(dog.released, weak=False)
         worker_process_init.connect(begin, weak=False)
         worker_process_shutdown.connect(end, weak=False)
         worker: Worker = app.Worker(
             hostname=name,
-            pool="prefork" if turns is None else "solo",  # a notification ends by its own deadline
+            pool="prefork" if tellers is None else "solo",  # a notification ends by its own deadline
             concurrency=processes,
             queues=list(queues),
             loglevel=logging.getLevelName(logging.WARNING),
@@ -114,8 +115,8 @@ def _serve(equipment: Equipment, queues: tuple[str, ...], processes: int) -> Non
             without_heartbeat=False,
         )
         worker.start()
-        if turns is not None:
-            turns.close(_TELL_TO_THE_END)
+        if tellers is not None:
+            tellers.close(_TELL_TO_THE_END)
         code = worker.exitcode or 0
     if code:
         os._exit(code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from fhir_svc.auth.audit_event import FAILED, Told
 from fhir_svc.ehr.hooks import Untaken, post
@@ -25,7 +26,7 @@ from fhir_svc.subscriptions.notices import Event
 from fhir_svc.subscriptions.terms import ACTIVE, ERROR, OFF, REQUESTED
 from workers.attempt import Step, attempt
 from workers.desk import Desk
-from workers.turns import Turns
+from workers.tellers import Tellers
 
 LEASE = timedelta(seconds=30)  # longer than the budget and one timeout
 _BUDGET = 12.0  # seconds after which a subscription with more to tell makes way for others; plus one timeout
@@ -51,9 +52,9 @@ class _Letter:
     at: datetime
 
 
-def queue(desk: Desk, turns: Turns, work_id: str) -> None:
+def queue(desk: Desk, tellers: Tellers, work_id: str) -> None:
     """Let this row be told when it is its subscriber's turn."""
-    if turns.knows(work_id):
+    if tellers.knows(work_id):
         return
     try:
         with desk.database.reading() as tx:
@@ -61,9 +62,9 @@ def queue(desk: Desk, turns: Turns, work_id: str) -> None:
     except FhirSvcError:  # the row is still due: the relay says so again
         return
     if one is None:
-        turns.take(work_id, None, failed=False)
+        tellers.take(work_id, None, failed=False)
     else:
-        turns.take(work_id, (one.client, one.endpoint.split("/")[:3][-1]), failed=one.failures > 0)
+        tellers.take(work_id, (one.client, urlsplit(one.endpoint).netloc), failed=one.failures > 0)
 
 
 def run(desk: Desk, work_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Whose turn it is to be told: subscribers that hang or fail hold up nobody else, however many they are.
+"""The threads that tell subscribers, each in turn: those that hang or fail hold up nobody else, however many.
 
 Telling waits for sockets, so it takes threads. Each subscriber (one client at one host) has at most two of them; all
 who failed or were slow when they were last told share half of the threads. A row that waits here is still due in the
@@ -30,7 +30,7 @@ class _UnderWay:
     doubtful: bool
 
 
-class Turns:
+class Tellers:
     """Rows that wait for their turn, and the threads that `tell` them."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tests.workers.conftest import until
-from workers import turns as module
-from workers.turns import MOST_DOUBTFUL, MOST_OF_ONE, THREADS, Turns
+from workers import tellers as module
+from workers.tellers import MOST_DOUBTFUL, MOST_OF_ONE, THREADS, Tellers
 
 
 class Telling:
@@ -15,7 +15,7 @@ class Telling:
     def __init__(self):
         self.begun, self.ended = [], []
         self.go = threading.Event()
-        self.turns = Turns(self)
+        self.tellers = Tellers(self)
 
     def __call__(self, row):
         self.begun.append(row)
@@ -27,7 +27,7 @@ class Telling:
 
     def take(self, *rows, of, failed=False):
         for row in rows:
-            self.turns.take(row, of, failed=failed)
+            self.tellers.take(row, of, failed=failed)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def telling():
     found = Telling()
     yield found
     found.go.set()
-    found.turns.close(60)
+    found.tellers.close(60)
 
 
 def hanging(many, name="h"):
@@ -68,7 +68,7 @@ def test_what_never_failed_goes_before_what_failed_of_the_same_subscriber(tellin
 def test_whoever_was_slow_gets_one_thread_until_it_is_quick_again(telling, monkeypatch):
     monkeypatch.setattr(module, "SLOW", 0.0)
     telling.take("a", of="one")
-    until(lambda: not telling.turns.knows("a"))
+    until(lambda: not telling.tellers.knows("a"))
     telling.take("h0", "h1", of="one")
     telling.take("b", of="another")
     until(lambda: "b" in telling.ended)
@@ -93,10 +93,10 @@ def test_everything_is_told_in_the_end_and_subscribers_take_turns(telling):
 def test_a_row_that_is_said_again_is_told_once_and_again_when_it_ended(telling):
     telling.take("h0", "h1", "h2", "h2", of="one")
     telling.take("h0", of="one")
-    assert telling.turns.knows("h2")
+    assert telling.tellers.knows("h2")
     telling.go.set()
     until(lambda: len(telling.ended) == 3)
-    until(lambda: not telling.turns.knows("h0"))
+    until(lambda: not telling.tellers.knows("h0"))
     telling.take("h0", of="one")
     until(lambda: telling.ended.count("h0") == 2)
 
@@ -110,9 +110,9 @@ def test_a_failure_of_the_service_itself_costs_no_thread(telling, capfd):
 
 def test_what_is_under_way_ends_and_nothing_more_begins_when_it_closes(telling):
     telling.take(*hanging(4), of="one")
-    closing = threading.Thread(target=telling.turns.close, args=(60,))
+    closing = threading.Thread(target=telling.tellers.close, args=(60,))
     closing.start()
-    until(lambda: telling.turns._closed)
+    until(lambda: telling.tellers._closed)
     telling.go.set()
     closing.join(60)
     telling.take("late", of="another")
